@@ -1,0 +1,1 @@
+//! Pure, realtime-safe audio processing.

@@ -1,0 +1,1 @@
+//! Voicehall without a screen.

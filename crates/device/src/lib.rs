@@ -1,0 +1,1 @@
+//! The edges of the operating system: microphone, speaker and UI sounds.

@@ -1,0 +1,1 @@
+//! The native client: the voice session and its threads.

@@ -1,0 +1,1 @@
+//! Pure guild state: command in, events out.

@@ -1,0 +1,101 @@
+//! The TypeScript bindings: every wire type and the constants that the UI shares.
+
+use crate::{gateway, ids, model, rest, rtp, voice};
+use std::fmt::Write as _;
+use ts_rs::{Config, TS};
+
+/// The whole bindings file, ready to be written to `ui/src/bindings/protocol.ts`.
+pub fn typescript() -> String {
+    let config = Config::new();
+    let mut out = String::from(
+        "// Generated from crates/protocol by `cargo xtask codegen`. Do not edit.\n/* eslint-disable */\n\n",
+    );
+    constants(&mut out);
+    close_codes(&mut out);
+    macro_rules! declare {
+        ($($ty:ty),* $(,)?) => {$(
+            let _ = writeln!(out, "export {}\n", <$ty as TS>::decl(&config));
+        )*};
+    }
+    declare!(
+        ids::UserId,
+        ids::GuildId,
+        ids::ChannelId,
+        ids::RoleId,
+        ids::MessageId,
+        ids::GatewaySessionId,
+        ids::VoiceSessionId,
+        ids::LoginId,
+        rtp::SourceId,
+        model::Guild,
+        model::Channel,
+        model::ChannelKind,
+        model::User,
+        model::Member,
+        model::Role,
+        model::VoiceState,
+        model::Message,
+        gateway::Token,
+        gateway::ClientMessage,
+        gateway::ModerateAction,
+        gateway::ServerMessage,
+        gateway::Event,
+        gateway::GuildChange,
+        rest::ServerInfo,
+        rest::InvitePreview,
+        rest::GuestRequest,
+        rest::RegisterRequest,
+        rest::LoginRequest,
+        rest::SignedIn,
+        rest::Login,
+        rest::CreateInviteRequest,
+        rest::Invite,
+        rest::InviteAccepted,
+        rest::CreateChannelRequest,
+        rest::CreateMessageRequest,
+        rest::ErrorBody,
+        rest::ErrorCode,
+        voice::JoinRequest,
+        voice::JoinAnswer,
+        voice::Fingerprint,
+        voice::EndReason,
+    );
+    out
+}
+
+fn constants(out: &mut String) {
+    let numbers: &[(&str, u64)] = &[
+        ("PROTOCOL_VERSION", crate::PROTOCOL_VERSION.into()),
+        ("PT_OPUS", rtp::PT_OPUS.into()),
+        ("EXT_AUDIO_LEVEL", rtp::EXT_AUDIO_LEVEL.into()),
+        ("VOICE_SLOTS", rtp::VOICE_SLOTS as u64),
+        ("VOICE_SLOT_SSRC", rtp::VOICE_SLOT_SSRC.into()),
+        ("NAME_CHARS_MAX", rest::NAME_CHARS_MAX as u64),
+        ("PASSWORD_CHARS_MIN", rest::PASSWORD_CHARS_MIN as u64),
+        ("MESSAGE_CHARS_MAX", rest::MESSAGE_CHARS_MAX as u64),
+        ("HISTORY_PAGE", rest::HISTORY_PAGE as u64),
+    ];
+    for (name, value) in numbers {
+        let _ = writeln!(out, "export const {name} = {value};");
+    }
+    for (name, value) in [
+        ("EXT_AUDIO_LEVEL_URI", rtp::EXT_AUDIO_LEVEL_URI),
+        ("VOICE_JOIN_PATH", voice::JOIN_PATH),
+        ("GATEWAY_PATH", gateway::GATEWAY_PATH),
+    ] {
+        let _ = writeln!(out, "export const {name} = \"{value}\";");
+    }
+    out.push_str("\n/** Bits of `Role.permissions`. */\nexport const Permission = {\n");
+    for (name, bits) in model::Permissions::all().iter_names() {
+        let _ = writeln!(out, "  {name}: {},", bits.bits());
+    }
+    out.push_str("} as const;\n\n");
+}
+
+fn close_codes(out: &mut String) {
+    out.push_str("/** Why the server closed a gateway connection. */\nexport const CloseCode = {\n");
+    for code in gateway::CloseCode::ALL {
+        let _ = writeln!(out, "  {}: {},", code.name(), *code as u16);
+    }
+    out.push_str("} as const;\n\n");
+}

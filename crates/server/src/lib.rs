@@ -1,0 +1,1 @@
+//! The server: HTTP, gateway, store and voice node in one binary.

@@ -1,0 +1,1 @@
+//! Pure media server: one shard as a state machine.

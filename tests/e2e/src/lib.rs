@@ -1,0 +1,1 @@
+//! The real app, the real browser, real sound servers.

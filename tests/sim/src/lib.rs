@@ -1,0 +1,1 @@
+//! A whole call in virtual time, from one seed.

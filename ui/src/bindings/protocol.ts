@@ -1,0 +1,626 @@
+// Generated from crates/protocol by `cargo xtask codegen`. Do not edit.
+/* eslint-disable */
+
+export const PROTOCOL_VERSION = 1;
+export const PT_OPUS = 111;
+export const EXT_AUDIO_LEVEL = 1;
+export const VOICE_SLOTS = 8;
+export const VOICE_SLOT_SSRC = 5636096;
+export const NAME_CHARS_MAX = 32;
+export const PASSWORD_CHARS_MIN = 10;
+export const MESSAGE_CHARS_MAX = 4000;
+export const HISTORY_PAGE = 50;
+export const EXT_AUDIO_LEVEL_URI = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+export const VOICE_JOIN_PATH = "/voice/join";
+export const GATEWAY_PATH = "/gateway";
+
+/** Bits of `Role.permissions`. */
+export const Permission = {
+  VIEW: 1,
+  SEND_MESSAGES: 2,
+  CONNECT: 4,
+  SPEAK: 8,
+  VIDEO: 16,
+  STREAM: 32,
+  PRIORITY_SPEAKER: 64,
+  MODERATE_VOICE: 128,
+  INVITE: 256,
+  KICK: 512,
+  MANAGE_CHANNELS: 1024,
+  MANAGE_GUILD: 2048,
+} as const;
+
+/** Why the server closed a gateway connection. */
+export const CloseCode = {
+  Internal: 4000,
+  Malformed: 4001,
+  NotIdentified: 4002,
+  BadToken: 4003,
+  AlreadyIdentified: 4004,
+  ProtocolMismatch: 4005,
+  RateLimited: 4006,
+  HeartbeatMissed: 4007,
+  TooSlow: 4008,
+  ShuttingDown: 4009,
+  Superseded: 4010,
+} as const;
+
+export type UserId = string;
+
+export type GuildId = string;
+
+export type ChannelId = string;
+
+export type RoleId = string;
+
+export type MessageId = string;
+
+export type GatewaySessionId = string;
+
+export type VoiceSessionId = string;
+
+export type LoginId = string;
+
+export type SourceId = number;
+
+export type Guild = { 
+/**
+ * The guild's id.
+ */
+id: GuildId, 
+/**
+ * Its name as people see it.
+ */
+name: string, 
+/**
+ * The member who owns it and may do everything in it.
+ */
+owner: UserId | null, 
+/**
+ * The number of the last change that this snapshot contains; each
+ * [`crate::gateway::Event::GuildChanged`] carries the next one.
+ */
+version: number, 
+/**
+ * Roles, the `everyone` role first.
+ */
+roles: Array<Role>, 
+/**
+ * Channels in the order they are shown.
+ */
+channels: Array<Channel>, 
+/**
+ * Members in the order they joined.
+ */
+members: Array<Member>, 
+/**
+ * Who is in which voice channel.
+ */
+voiceStates: Array<VoiceState>, };
+
+export type Channel = { 
+/**
+ * The channel's id.
+ */
+id: ChannelId, 
+/**
+ * Its name as people see it.
+ */
+name: string, 
+/**
+ * Voice or text.
+ */
+kind: ChannelKind, 
+/**
+ * Opus bitrate for microphones in a voice channel, in bits per second; 0 for text.
+ */
+bitrate: number, };
+
+export type ChannelKind = "voice" | "text";
+
+export type User = { 
+/**
+ * The account's id.
+ */
+id: UserId, 
+/**
+ * The name shown; unique among accounts with a password, free for guests.
+ */
+name: string, 
+/**
+ * True for an account without a password, made by following an invite.
+ */
+guest: boolean, };
+
+export type Member = { 
+/**
+ * Who it is.
+ */
+user: User, 
+/**
+ * Their roles beyond `everyone`.
+ */
+roles: Array<RoleId>, 
+/**
+ * Whether any gateway session of theirs is open.
+ */
+online: boolean, };
+
+export type Role = { 
+/**
+ * The role's id.
+ */
+id: RoleId, 
+/**
+ * Its name as people see it.
+ */
+name: string, 
+/**
+ * What its bearers may do; permissions of all roles of a member are added up.
+ */
+permissions: number, };
+
+export type VoiceState = { 
+/**
+ * Who.
+ */
+user: UserId, 
+/**
+ * Where.
+ */
+channel: ChannelId, 
+/**
+ * Their voice session.
+ */
+session: VoiceSessionId, 
+/**
+ * Their microphone's source id: the CSRC on every packet that carries their voice.
+ */
+source: SourceId, 
+/**
+ * They muted their own microphone.
+ */
+selfMute: boolean, 
+/**
+ * They switched off what they hear (and with it their microphone).
+ */
+selfDeaf: boolean, 
+/**
+ * A moderator muted them.
+ */
+serverMute: boolean, 
+/**
+ * A moderator deafened them.
+ */
+serverDeaf: boolean, };
+
+export type Message = { 
+/**
+ * The message's id; ids grow with time.
+ */
+id: MessageId, 
+/**
+ * The text channel it was written in.
+ */
+channel: ChannelId, 
+/**
+ * Who wrote it.
+ */
+author: UserId, 
+/**
+ * Its text, 1 to [`crate::rest::MESSAGE_CHARS_MAX`] characters.
+ */
+text: string, 
+/**
+ * When, in Unix milliseconds.
+ */
+sentAt: number, };
+
+export type Token = string;
+
+export type ClientMessage = { "op": "identify", 
+/**
+ * [`crate::PROTOCOL_VERSION`] of the client.
+ */
+protocol: number, 
+/**
+ * The login token from the REST door.
+ */
+token: Token, } | { "op": "resume", 
+/**
+ * [`crate::PROTOCOL_VERSION`] of the client.
+ */
+protocol: number, 
+/**
+ * The login token from the REST door.
+ */
+token: Token, 
+/**
+ * From [`ServerMessage::Ready`].
+ */
+session: GatewaySessionId, 
+/**
+ * The last dispatch that the client has processed.
+ */
+seq: number, } | { "op": "heartbeat", 
+/**
+ * The last dispatch that the client has processed.
+ */
+seq: number, } | { "op": "voiceJoin", 
+/**
+ * Repeated in the answer.
+ */
+nonce: number, 
+/**
+ * Where to.
+ */
+channel: ChannelId, 
+/**
+ * Start with the own microphone off.
+ */
+selfMute: boolean, 
+/**
+ * Start with what one hears off.
+ */
+selfDeaf: boolean, } | { "op": "voiceState", 
+/**
+ * The own microphone is off.
+ */
+selfMute: boolean, 
+/**
+ * What one hears is off.
+ */
+selfDeaf: boolean, } | { "op": "voiceLeave", } | { "op": "voiceModerate", 
+/**
+ * Repeated in the answer.
+ */
+nonce: number, 
+/**
+ * The guild in whose voice channel they are.
+ */
+guild: GuildId, 
+/**
+ * Whom.
+ */
+user: UserId, 
+/**
+ * What.
+ */
+action: ModerateAction, };
+
+export type ModerateAction = "mute" | "unmute" | "deafen" | "undeafen" | "disconnect";
+
+export type ServerMessage = { "op": "hello", 
+/**
+ * [`crate::PROTOCOL_VERSION`] of the server.
+ */
+protocol: number, 
+/**
+ * How often the client sends [`ClientMessage::Heartbeat`].
+ */
+heartbeatIntervalMs: number, } | { "op": "ready", 
+/**
+ * Needed to resume.
+ */
+session: GatewaySessionId, 
+/**
+ * Who the client is.
+ */
+user: User, 
+/**
+ * The guilds they are in.
+ */
+guilds: Array<Guild>, } | { "op": "resumed", 
+/**
+ * The number of the last dispatch.
+ */
+seq: number, } | { "op": "heartbeatAck", } | { "op": "invalidSession", } | { "op": "dispatch", 
+/**
+ * One more than the dispatch before.
+ */
+seq: number, 
+/**
+ * What changed.
+ */
+event: Event, } | { "op": "voiceTicket", 
+/**
+ * From the request.
+ */
+nonce: number, 
+/**
+ * The voice session that the ticket opens.
+ */
+session: VoiceSessionId, 
+/**
+ * The voice node's origin (`https://host:port`), or empty for the gateway's own.
+ */
+node: string, 
+/**
+ * To be posted there, at [`crate::voice::JOIN_PATH`].
+ */
+ticket: string, } | { "op": "ack", 
+/**
+ * From the request.
+ */
+nonce: number, } | { "op": "error", 
+/**
+ * From the request, where it had one.
+ */
+nonce: number | null, 
+/**
+ * What clients act on.
+ */
+code: ErrorCode, 
+/**
+ * For people who read logs; user interfaces match the code.
+ */
+message: string, };
+
+export type Event = { "type": "guildChanged", 
+/**
+ * Which.
+ */
+guild: GuildId, 
+/**
+ * [`Guild::version`] after the change. A client that misses one asks for a new session.
+ */
+version: number, 
+/**
+ * How.
+ */
+change: GuildChange, } | { "type": "guildAdded", 
+/**
+ * The guild.
+ */
+guild: Guild, } | { "type": "guildRemoved", 
+/**
+ * Which.
+ */
+guild: GuildId, } | { "type": "messageCreated", 
+/**
+ * In which guild.
+ */
+guild: GuildId, 
+/**
+ * What.
+ */
+message: Message, } | { "type": "voiceEnded", 
+/**
+ * Which.
+ */
+session: VoiceSessionId, 
+/**
+ * Why.
+ */
+reason: EndReason, };
+
+export type GuildChange = { "kind": "memberSet", 
+/**
+ * As they are now.
+ */
+member: Member, } | { "kind": "memberRemoved", 
+/**
+ * Who.
+ */
+user: UserId, } | { "kind": "channelSet", 
+/**
+ * As it is now.
+ */
+channel: Channel, } | { "kind": "channelRemoved", 
+/**
+ * Which.
+ */
+channel: ChannelId, } | { "kind": "voiceStateSet", 
+/**
+ * As it is now.
+ */
+state: VoiceState, } | { "kind": "voiceStateRemoved", 
+/**
+ * Who.
+ */
+user: UserId, } | { "kind": "renamed", 
+/**
+ * The new one.
+ */
+name: string, } | { "kind": "ownerSet", 
+/**
+ * The new one.
+ */
+owner: UserId, };
+
+export type ServerInfo = { 
+/**
+ * Always `voicehall`: tells a client that it found the right kind of server.
+ */
+software: string, 
+/**
+ * Version of the server.
+ */
+version: string, 
+/**
+ * [`crate::PROTOCOL_VERSION`] of the server.
+ */
+protocol: number, };
+
+export type InvitePreview = { 
+/**
+ * Name of the guild.
+ */
+guildName: string, 
+/**
+ * How many members it has.
+ */
+memberCount: number, 
+/**
+ * How many of them are online.
+ */
+onlineCount: number, 
+/**
+ * True for the one-time link that makes its user the guild's owner.
+ */
+owner: boolean, };
+
+export type GuestRequest = { 
+/**
+ * The invite's code.
+ */
+invite: string, 
+/**
+ * The name to be shown.
+ */
+name: string, };
+
+export type RegisterRequest = { 
+/**
+ * The invite's code.
+ */
+invite: string, 
+/**
+ * The name to be shown and to sign in with; unique on the server whatever its case.
+ */
+name: string, 
+/**
+ * At least [`PASSWORD_CHARS_MIN`] characters.
+ */
+password: string, };
+
+export type LoginRequest = { 
+/**
+ * The account's name, whatever its case.
+ */
+name: string, 
+/**
+ * Its password.
+ */
+password: string, };
+
+export type SignedIn = { 
+/**
+ * Shown once; the server keeps only its hash.
+ */
+token: Token, 
+/**
+ * Who signed in.
+ */
+user: User, };
+
+export type Login = { 
+/**
+ * For revoking it.
+ */
+id: LoginId, 
+/**
+ * When, in Unix milliseconds.
+ */
+createdAt: number, 
+/**
+ * Last use, in Unix milliseconds, to the minute.
+ */
+usedAt: number, 
+/**
+ * True for the login that asks.
+ */
+current: boolean, };
+
+export type CreateInviteRequest = { 
+/**
+ * How often it can be used; none for no limit.
+ */
+usesMax: number | null, 
+/**
+ * How long it lasts, in seconds; none for ever.
+ */
+lifetimeS: number | null, };
+
+export type Invite = { 
+/**
+ * Goes into a link: `{server}/join/{code}`.
+ */
+code: string, 
+/**
+ * The guild it leads to.
+ */
+guild: GuildId, 
+/**
+ * When it ends, in Unix milliseconds.
+ */
+expiresAt: number | null, 
+/**
+ * How many uses are left.
+ */
+usesLeft: number | null, };
+
+export type InviteAccepted = { 
+/**
+ * The guild.
+ */
+guild: GuildId, };
+
+export type CreateChannelRequest = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Voice or text.
+ */
+kind: ChannelKind, };
+
+export type CreateMessageRequest = { 
+/**
+ * 1 to [`MESSAGE_CHARS_MAX`] characters.
+ */
+text: string, };
+
+export type ErrorBody = { 
+/**
+ * What clients act on.
+ */
+code: ErrorCode, 
+/**
+ * What to do about it, for people who read logs; user interfaces match the code.
+ */
+message: string, 
+/**
+ * With [`ErrorCode::RateLimited`]: when to try again, in milliseconds.
+ */
+retryAfterMs?: number, };
+
+export type ErrorCode = "malformed" | "tooLarge" | "notFound" | "unauthorized" | "forbidden" | "rateLimited" | "internal" | "unavailable" | "protocolMismatch" | "inviteInvalid" | "nameInvalid" | "nameTaken" | "passwordInvalid" | "credentialsWrong" | "textInvalid" | "wrongChannelKind" | "notInVoice" | "ticketInvalid" | "ticketExpired" | "ticketUsed" | "ticketForeign";
+
+export type VoiceJoinRequest = { 
+/**
+ * The ticket from the gateway, as it came.
+ */
+ticket: string, 
+/**
+ * Of the certificate that the client will use for DTLS.
+ */
+fingerprint: Fingerprint, };
+
+export type VoiceJoinAnswer = { 
+/**
+ * Where the shard listens, best first; at least one.
+ */
+addresses: string[], 
+/**
+ * The shard's ICE user-name fragment for this session.
+ */
+ufrag: string, 
+/**
+ * The shard's ICE password for this session.
+ */
+password: string, 
+/**
+ * Of the certificate that the shard uses for DTLS.
+ */
+fingerprint: Fingerprint, 
+/**
+ * The session's microphone; its other sources follow from it.
+ */
+source: SourceId, };
+
+export type Fingerprint = string;
+
+export type EndReason = "left" | "replaced" | "disconnected" | "forbidden" | "timedOut" | "handshakeFailed" | "channelGone" | "nodeStopping";
+
