@@ -1,6 +1,6 @@
 //! The TypeScript bindings: every wire type and the constants that the UI shares.
 
-use crate::{gateway, ids, model, rest, rtp, voice};
+use crate::{engine, gateway, ids, model, rest, rtp, voice};
 use std::fmt::Write as _;
 use ts_rs::{Config, TS};
 
@@ -59,6 +59,15 @@ pub fn typescript() -> String {
         voice::JoinAnswer,
         voice::Fingerprint,
         voice::EndReason,
+        engine::Command,
+        engine::AudioSettings,
+        engine::NoiseSuppression,
+        engine::Gate,
+        engine::Event,
+        engine::SessionState,
+        engine::CallStats,
+        engine::Device,
+        engine::Problem,
     );
     out
 }

@@ -624,3 +624,193 @@ export type Fingerprint = string;
 
 export type EndReason = "left" | "replaced" | "disconnected" | "forbidden" | "timedOut" | "handshakeFailed" | "channelGone" | "nodeStopping";
 
+export type EngineCommand = { "type": "join", 
+/**
+ * Whole URL of the voice node's join (`http(s)://host:port/voice/join`).
+ */
+url: string, 
+/**
+ * The ticket, as the gateway gave it.
+ */
+ticket: string, 
+/**
+ * Opus bitrate in bits per second.
+ */
+bitrate: number, } | { "type": "leave", } | { "type": "setMuted", 
+/**
+ * Nothing of the microphone is sent.
+ */
+muted: boolean, 
+/**
+ * Nothing is played, and nothing of the microphone is sent.
+ */
+deafened: boolean, } | { "type": "setVolume", 
+/**
+ * Whose voice.
+ */
+source: SourceId, 
+/**
+ * Linear factor.
+ */
+volume: number, } | { "type": "setAudio", 
+/**
+ * The choice.
+ */
+settings: AudioSettings, } | { "type": "monitor", 
+/**
+ * On or off.
+ */
+enabled: boolean, };
+
+export type AudioSettings = { 
+/**
+ * Microphone's device id; none follows the system's default.
+ */
+input: string | null, 
+/**
+ * Speaker's device id; none follows the system's default.
+ */
+output: string | null, 
+/**
+ * Gain of the microphone, linear, 0 to 4.
+ */
+inputGain: number, 
+/**
+ * Gain of all that is heard, linear, 0 to 2.
+ */
+outputGain: number, 
+/**
+ * Removes what the speaker plays from what the microphone hears.
+ */
+echoCancellation: boolean, 
+/**
+ * Removes noise.
+ */
+noiseSuppression: NoiseSuppression, 
+/**
+ * Brings one's own voice to a steady loudness.
+ */
+automaticGain: boolean, 
+/**
+ * When the microphone is open.
+ */
+gate: Gate, 
+/**
+ * 10 ms packets instead of 20 ms: 10 ms less delay for about 8 kb/s more.
+ */
+lowLatency: boolean, 
+/**
+ * Loudness of the sounds for join, leave, mute and unmute, 0 to 1; 0 is off.
+ */
+sounds: number, };
+
+export type NoiseSuppression = "off" | "standard" | "strong";
+
+export type Gate = { "mode": "open" } | { "mode": "voice", 
+/**
+ * Probability of speech from which the gate opens, 0 to 1.
+ */
+threshold: number, };
+
+export type EngineEvent = { "type": "state", 
+/**
+ * As it is now.
+ */
+state: SessionState, } | { "type": "speaking", 
+/**
+ * The sources that are audible, one's own included while it is sent.
+ */
+sources: Array<SourceId>, } | { "type": "input", 
+/**
+ * Root mean square of the last 50 ms after processing, in dBFS, -96 to 0.
+ */
+levelDbfs: number, 
+/**
+ * Probability that somebody speaks, 0 to 1.
+ */
+speech: number, 
+/**
+ * Whether it is being sent.
+ */
+sending: boolean, } | { "type": "stats", 
+/**
+ * The figures.
+ */
+stats: CallStats, } | { "type": "devices", 
+/**
+ * Microphones.
+ */
+inputs: Array<AudioDevice>, 
+/**
+ * Speakers.
+ */
+outputs: Array<AudioDevice>, 
+/**
+ * Name of the microphone in use; none while it is closed or missing.
+ */
+inputInUse: string | null, 
+/**
+ * Name of the speaker in use; none while it is closed or missing.
+ */
+outputInUse: string | null, } | { "type": "problem", 
+/**
+ * What.
+ */
+problem: Problem, };
+
+export type SessionState = { "state": "idle", } | { "state": "connecting", } | { "state": "connected", 
+/**
+ * The own microphone.
+ */
+source: SourceId, } | { "state": "lost", } | { "state": "refused", 
+/**
+ * Why.
+ */
+code: ErrorCode, } | { "state": "unreachable", } | { "state": "ended", 
+/**
+ * Where the engine knows it.
+ */
+reason: EndReason | null, };
+
+export type CallStats = { 
+/**
+ * Round trip to the voice node in milliseconds; none until measured.
+ */
+rttMs: number | null, 
+/**
+ * Packets lost on the way to us, 0 to 1.
+ */
+lossDown: number, 
+/**
+ * Packets lost on the way from us, 0 to 1, as the voice node reports it.
+ */
+lossUp: number, 
+/**
+ * Variation of the packets' delay (RFC 3550) in milliseconds, of the worst slot.
+ */
+jitterMs: number, 
+/**
+ * Delay of the jitter buffer in milliseconds, of the slot with the longest.
+ */
+bufferMs: number, 
+/**
+ * Bits per second received.
+ */
+bitrateDown: number, 
+/**
+ * Bits per second sent.
+ */
+bitrateUp: number, };
+
+export type AudioDevice = { 
+/**
+ * Stable across restarts and replugging.
+ */
+id: string, 
+/**
+ * As people know it.
+ */
+name: string, };
+
+export type Problem = "noInput" | "noOutput" | "inputForbidden";
+

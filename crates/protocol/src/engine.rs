@@ -1,0 +1,262 @@
+//! What a user interface tells a voice engine and hears from it. In the desktop app these cross
+//! the webview's IPC; the browser's engine is written in TypeScript against the same types.
+//!
+//! The engine knows voice sessions and sources, never accounts: who a source is, the gateway says.
+
+use crate::rtp::SourceId;
+use crate::voice::EndReason;
+use serde::{Deserialize, Serialize};
+
+/// What the engine is told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
+#[cfg_attr(feature = "bindings", ts(rename = "EngineCommand"))]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Command {
+    /// Opens a voice session; one that is open already ends. Answered by [`Event::State`].
+    Join {
+        /// Whole URL of the voice node's join (`http(s)://host:port/voice/join`).
+        url: String,
+        /// The ticket, as the gateway gave it.
+        ticket: String,
+        /// Opus bitrate in bits per second.
+        bitrate: u32,
+    },
+    /// Ends the voice session. The gateway is told separately.
+    Leave {},
+    /// Mutes and deafens. Valid without a session too; remembered for the next one.
+    SetMuted {
+        /// Nothing of the microphone is sent.
+        muted: bool,
+        /// Nothing is played, and nothing of the microphone is sent.
+        deafened: bool,
+    },
+    /// Sets how loud one source is played, from 0 (silent) over 1 (as it came) to 2.
+    /// May come before the source is heard for the first time.
+    SetVolume {
+        /// Whose voice.
+        source: SourceId,
+        /// Linear factor.
+        volume: f32,
+    },
+    /// Sets everything that people choose about sound.
+    SetAudio {
+        /// The choice.
+        settings: AudioSettings,
+    },
+    /// Starts or stops [`Event::Input`] outside a call, for the settings' meter: opens the
+    /// microphone if no call has it open.
+    Monitor {
+        /// On or off.
+        enabled: bool,
+    },
+}
+
+/// What people choose about sound.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", default)]
+pub struct AudioSettings {
+    /// Microphone's device id; none follows the system's default.
+    pub input: Option<String>,
+    /// Speaker's device id; none follows the system's default.
+    pub output: Option<String>,
+    /// Gain of the microphone, linear, 0 to 4.
+    pub input_gain: f32,
+    /// Gain of all that is heard, linear, 0 to 2.
+    pub output_gain: f32,
+    /// Removes what the speaker plays from what the microphone hears.
+    pub echo_cancellation: bool,
+    /// Removes noise.
+    pub noise_suppression: NoiseSuppression,
+    /// Brings one's own voice to a steady loudness.
+    pub automatic_gain: bool,
+    /// When the microphone is open.
+    pub gate: Gate,
+    /// 10 ms packets instead of 20 ms: 10 ms less delay for about 8 kb/s more.
+    pub low_latency: bool,
+    /// Loudness of the sounds for join, leave, mute and unmute, 0 to 1; 0 is off.
+    pub sounds: f32,
+}
+
+impl Default for AudioSettings {
+    fn default() -> Self {
+        Self {
+            input: None,
+            output: None,
+            input_gain: 1.0,
+            output_gain: 1.0,
+            echo_cancellation: true,
+            noise_suppression: NoiseSuppression::Standard,
+            automatic_gain: true,
+            gate: Gate::Voice { threshold: 0.5 },
+            low_latency: false,
+            sounds: 0.5,
+        }
+    }
+}
+
+/// How much noise is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum NoiseSuppression {
+    /// None.
+    Off,
+    /// Steady noise: fans, hum.
+    Standard,
+    /// Keyboards and other sudden noise too, at the cost of some naturalness.
+    Strong,
+}
+
+/// When the microphone is open.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
+#[serde(tag = "mode", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Gate {
+    /// Always; silence is still not sent.
+    Open,
+    /// While somebody speaks.
+    Voice {
+        /// Probability of speech from which the gate opens, 0 to 1.
+        threshold: f32,
+    },
+}
+
+/// What the engine says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
+#[cfg_attr(feature = "bindings", ts(rename = "EngineEvent"))]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Event {
+    /// The voice session's state changed.
+    State {
+        /// As it is now.
+        state: SessionState,
+    },
+    /// Who is heard now, read off the media; sent when it changes, at most every 50 ms.
+    Speaking {
+        /// The sources that are audible, one's own included while it is sent.
+        sources: Vec<SourceId>,
+    },
+    /// The microphone, twenty times a second while it is open.
+    Input {
+        /// Root mean square of the last 50 ms after processing, in dBFS, -96 to 0.
+        level_dbfs: f32,
+        /// Probability that somebody speaks, 0 to 1.
+        speech: f32,
+        /// Whether it is being sent.
+        sending: bool,
+    },
+    /// Quality of the connection, once a second in a call.
+    Stats {
+        /// The figures.
+        stats: CallStats,
+    },
+    /// The devices there are and those in use; sent when they change.
+    Devices {
+        /// Microphones.
+        inputs: Vec<Device>,
+        /// Speakers.
+        outputs: Vec<Device>,
+        /// Name of the microphone in use; none while it is closed or missing.
+        input_in_use: Option<String>,
+        /// Name of the speaker in use; none while it is closed or missing.
+        output_in_use: Option<String>,
+    },
+    /// Something people should know, which did not end the session.
+    Problem {
+        /// What.
+        problem: Problem,
+    },
+}
+
+/// Where a voice session stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
+#[serde(tag = "state", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum SessionState {
+    /// No session.
+    Idle {},
+    /// On the way: the join is posted, media is being connected.
+    Connecting {},
+    /// Media flows.
+    Connected {
+        /// The own microphone.
+        source: SourceId,
+    },
+    /// No answer from the voice node for some seconds; the user interface asks the gateway for a
+    /// new ticket and joins again.
+    Lost {},
+    /// The voice node refused the join.
+    Refused {
+        /// Why.
+        code: crate::rest::ErrorCode,
+    },
+    /// The voice node could not be reached.
+    Unreachable {},
+    /// The voice node ended the session; the gateway's
+    /// [`crate::gateway::Event::VoiceEnded`] says why, where this does not.
+    Ended {
+        /// Where the engine knows it.
+        reason: Option<EndReason>,
+    },
+}
+
+/// Quality of the connection over the last second.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, Default)]
+#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct CallStats {
+    /// Round trip to the voice node in milliseconds; none until measured.
+    pub rtt_ms: Option<f32>,
+    /// Packets lost on the way to us, 0 to 1.
+    pub loss_down: f32,
+    /// Packets lost on the way from us, 0 to 1, as the voice node reports it.
+    pub loss_up: f32,
+    /// Variation of the packets' delay (RFC 3550) in milliseconds, of the worst slot.
+    pub jitter_ms: f32,
+    /// Delay of the jitter buffer in milliseconds, of the slot with the longest.
+    pub buffer_ms: f32,
+    /// Bits per second received.
+    pub bitrate_down: u32,
+    /// Bits per second sent.
+    pub bitrate_up: u32,
+}
+
+/// A microphone or speaker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
+#[cfg_attr(feature = "bindings", ts(rename = "AudioDevice"))]
+#[serde(rename_all = "camelCase")]
+pub struct Device {
+    /// Stable across restarts and replugging.
+    pub id: String,
+    /// As people know it.
+    pub name: String,
+}
+
+/// Something people should know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum Problem {
+    /// There is no microphone, or the chosen one is gone and there is no other.
+    NoInput,
+    /// There is no speaker, or the chosen one is gone and there is no other.
+    NoOutput,
+    /// The system or the person forbids the microphone.
+    InputForbidden,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_of_an_older_version_take_the_defaults_for_what_they_lack() {
+        let settings: AudioSettings = serde_json::from_str(r#"{"input":"x","sounds":0.0}"#).unwrap();
+        assert_eq!(settings.input.as_deref(), Some("x"));
+        assert_eq!(settings.gate, Gate::Voice { threshold: 0.5 });
+    }
+}
