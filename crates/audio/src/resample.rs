@@ -1,0 +1,194 @@
+//! Between a device's sample rate and clock and ours.
+
+use audioadapter_buffers::direct::SequentialSlice;
+use rubato::{
+    Async, FixedAsync, Resampler as _, SincInterpolationParameters, SincInterpolationType, WindowFunction,
+};
+
+use crate::AudioError;
+
+/// Samples taken into the resampler at once. Small, because up to this many wait for their
+/// chunk to fill: 64 is 1.3 ms at 48 kHz.
+const CHUNK_SAMPLES: usize = 64;
+
+/// The filter's length in input samples. 64 keeps the pass band flat to 0.9 of the band, for
+/// half its length (0.7 ms) of delay.
+const FILTER_SAMPLES: usize = 64;
+
+/// How far [`Resampler::set_drift`] can go, in parts per million. Crystals stay within 100;
+/// the rest is room to drain a ring that has grown.
+const DRIFT_PPM_MAX: f64 = 10_000.0;
+
+/// Resamples one mono stream by a ratio that can be nudged while it runs, so that it absorbs both
+/// a device's odd rate and the drift of its clock.
+pub struct Resampler {
+    /// `None` while input and output rate are the same and no drift is set: samples pass through.
+    inner: Option<Box<Async<f32>>>,
+    from: u32,
+    to: u32,
+    waiting: Vec<f32>,
+    out: Vec<f32>,
+}
+
+impl std::fmt::Debug for Resampler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Resampler").field("from", &self.from).field("to", &self.to).finish()
+    }
+}
+
+impl Resampler {
+    /// A resampler between two rates in Hz. Rates from 8 to 384 kHz are accepted.
+    ///
+    /// # Errors
+    /// [`AudioError::SampleRate`] outside that range.
+    pub fn new(from: u32, to: u32) -> Result<Self, AudioError> {
+        for rate in [from, to] {
+            if !(8_000..=384_000).contains(&rate) {
+                return Err(AudioError::SampleRate { rate });
+            }
+        }
+        let inner = if from == to { None } else { Some(Self::build(from, to)?) };
+        let out_max = inner.as_ref().map_or(CHUNK_SAMPLES, |inner| inner.output_frames_max());
+        Ok(Self { inner, from, to, waiting: Vec::with_capacity(CHUNK_SAMPLES), out: vec![0.0; out_max] })
+    }
+
+    /// Like [`Resampler::new`] for a stream whose rate is right but whose clock drifts: it
+    /// resamples from the start, so that [`Resampler::set_drift`] works without a click.
+    ///
+    /// # Errors
+    /// [`AudioError::SampleRate`] as in [`Resampler::new`].
+    pub fn adjustable(from: u32, to: u32) -> Result<Self, AudioError> {
+        let mut resampler = Self::new(from, to)?;
+        if resampler.inner.is_none() {
+            let inner = Self::build(from, to)?;
+            resampler.out = vec![0.0; inner.output_frames_max()];
+            resampler.inner = Some(inner);
+        }
+        Ok(resampler)
+    }
+
+    /// Makes `ppm` parts per million more output of the same input (less if negative), at most
+    /// 10 000. Nothing happens on a resampler that passes samples through.
+    pub fn set_drift(&mut self, ppm: f64) {
+        let Some(inner) = self.inner.as_mut().and_then(|inner| inner.as_adjustable()) else {
+            return;
+        };
+        let ppm = if ppm.is_finite() { ppm.clamp(-DRIFT_PPM_MAX, DRIFT_PPM_MAX) } else { 0.0 };
+        // Within the range given to the constructor, so it cannot be refused.
+        let _ = inner.set_resample_ratio_relative(1.0 + ppm / 1e6, true);
+    }
+
+    /// Takes any number of samples and hands the resampled ones to `sink`, in pieces.
+    pub fn process(&mut self, mut input: &[f32], mut sink: impl FnMut(&[f32])) {
+        let Some(inner) = self.inner.as_mut() else {
+            sink(input);
+            return;
+        };
+        while !input.is_empty() {
+            let taken = input.len().min(CHUNK_SAMPLES - self.waiting.len());
+            self.waiting.extend_from_slice(&input[..taken]);
+            input = &input[taken..];
+            if self.waiting.len() < CHUNK_SAMPLES {
+                return;
+            }
+            let capacity = self.out.len();
+            let written = SequentialSlice::new(&self.waiting, 1, CHUNK_SAMPLES)
+                .ok()
+                .zip(SequentialSlice::new_mut(&mut self.out, 1, capacity).ok())
+                .and_then(|(from, mut to)| inner.process_into_buffer(&from, &mut to, None).ok())
+                .map_or(0, |(_, written)| written);
+            self.waiting.clear();
+            sink(&self.out[..written]);
+        }
+    }
+
+    fn build(from: u32, to: u32) -> Result<Box<Async<f32>>, AudioError> {
+        let parameters = SincInterpolationParameters {
+            sinc_len: FILTER_SAMPLES,
+            f_cutoff: Some(0.92),
+            oversampling_factor: 128,
+            interpolation: SincInterpolationType::Linear,
+            window: WindowFunction::BlackmanHarris2,
+        };
+        let ratio = f64::from(to) / f64::from(from);
+        let range = 1.0 + DRIFT_PPM_MAX / 1e6 + 1e-9;
+        Async::new_sinc(ratio, range, &parameters, CHUNK_SAMPLES, 1, FixedAsync::Input)
+            .map(Box::new)
+            .map_err(|_| AudioError::SampleRate { rate: from })
+    }
+}
+
+/// Averages interleaved channels into one, frame by frame. Allocation-free, so that it may run in
+/// a device callback.
+pub fn mix_to_mono(interleaved: &[f32], channels: usize, mut sink: impl FnMut(f32)) {
+    if channels == 0 {
+        return;
+    }
+    let scale = 1.0 / channels as f32;
+    for frame in interleaved.chunks_exact(channels) {
+        sink(frame.iter().sum::<f32>() * scale);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tone(rate: u32, samples: usize) -> Vec<f32> {
+        let step = std::f64::consts::TAU * 1000.0 / f64::from(rate);
+        (0..samples).map(|n| (n as f64 * step).sin() as f32).collect()
+    }
+
+    /// The amplitude of 1 kHz in `samples`.
+    fn amplitude_at_1_khz(samples: &[f32], rate: u32) -> f64 {
+        let step = std::f64::consts::TAU * 1000.0 / f64::from(rate);
+        let (re, im) = samples.iter().enumerate().fold((0.0, 0.0), |(re, im), (n, s)| {
+            let phase = n as f64 * step;
+            (re + f64::from(*s) * phase.cos(), im + f64::from(*s) * phase.sin())
+        });
+        2.0 * f64::hypot(re, im) / samples.len() as f64
+    }
+
+    #[test]
+    fn a_tone_keeps_pitch_and_amplitude() {
+        for (from, to) in [(44_100, 48_000), (16_000, 48_000), (48_000, 44_100), (96_000, 48_000)] {
+            let mut resampler = Resampler::new(from, to).unwrap();
+            let mut out = Vec::new();
+            for piece in tone(from, from as usize).chunks(441) {
+                resampler.process(piece, |samples| out.extend_from_slice(samples));
+            }
+            let settled = &out[to as usize / 10..to as usize * 9 / 10];
+            let amplitude = amplitude_at_1_khz(settled, to);
+            assert!((amplitude - 1.0).abs() < 0.01, "{from} → {to}: {amplitude}");
+            assert!(out.len().abs_diff(to as usize) < 200, "{from} → {to}: {}", out.len());
+        }
+    }
+
+    #[test]
+    fn drift_changes_the_length() {
+        let mut resampler = Resampler::adjustable(48_000, 48_000).unwrap();
+        resampler.set_drift(1000.0);
+        let mut samples = 0;
+        for piece in tone(48_000, 480_000).chunks(480) {
+            resampler.process(piece, |out| samples += out.len());
+        }
+        assert!((480_400..480_560).contains(&samples), "{samples}");
+    }
+
+    #[test]
+    fn equal_rates_pass_through() {
+        let mut resampler = Resampler::new(48_000, 48_000).unwrap();
+        let mut out = Vec::new();
+        resampler.process(&[0.5, -0.5], |samples| out.extend_from_slice(samples));
+        assert_eq!(out, [0.5, -0.5]);
+        assert!(Resampler::new(1, 48_000).is_err());
+    }
+
+    #[test]
+    fn channels_are_averaged() {
+        let mut mono = Vec::new();
+        mix_to_mono(&[1.0, 0.0, -1.0, -1.0, 0.7], 2, |sample| mono.push(sample));
+        assert_eq!(mono, [0.5, -1.0]);
+        mix_to_mono(&[1.0], 0, |_| unreachable!());
+    }
+}

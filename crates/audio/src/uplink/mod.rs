@@ -1,0 +1,10 @@
+//! From the microphone to RTP payloads.
+
+mod chain;
+mod gate;
+mod packetizer;
+mod voice_activity;
+
+pub use chain::{CaptureReport, Gain, NoiseSuppression, Uplink, UplinkConfig};
+pub use gate::{GateMode, VoiceActivity};
+pub use packetizer::{Packet, UplinkEncoder, UplinkEncoderConfig};

@@ -1,0 +1,279 @@
+//! From processed frames to Opus payloads with their RTP bookkeeping.
+
+use super::chain::CaptureReport;
+use super::gate::GateState;
+use crate::codec::PAYLOAD_BYTES_MAX;
+use crate::{AudioError, AudioLevel, Encoder, EncoderConfig, FRAME_SAMPLES, Frame, FrameDuration, Level};
+
+/// Frames of pre-roll that can be kept: 100 ms.
+const PRE_ROLL_FRAMES_MAX: usize = 10;
+
+/// Settings of an [`UplinkEncoder`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UplinkEncoderConfig {
+    /// The codec's settings.
+    pub codec: EncoderConfig,
+    /// Time in one packet.
+    pub duration: FrameDuration,
+    /// How much of the time before the gate opened is sent with a talk spurt, in milliseconds, at
+    /// most 100. It covers the time a voice detector needs, so that no first syllable is lost;
+    /// the receiver's jitter buffer catches up on it.
+    pub pre_roll_ms: u16,
+}
+
+impl Default for UplinkEncoderConfig {
+    fn default() -> Self {
+        Self { codec: EncoderConfig::default(), duration: FrameDuration::default(), pre_roll_ms: 40 }
+    }
+}
+
+/// One RTP payload and what its header and extensions need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Packet<'a> {
+    /// The Opus packet (RFC 7587).
+    pub payload: &'a [u8],
+    /// RTP timestamp of its first sample, on the 48 kHz clock. It advances in real time, through
+    /// silence too.
+    pub timestamp: u32,
+    /// RTP marker bit: the first packet of a talk spurt.
+    pub marker: bool,
+    /// Level for the header extension of RFC 6464.
+    pub audio_level: AudioLevel,
+    /// Voice bit of that extension: false on the fading tail of a talk spurt.
+    pub voice: bool,
+}
+
+/// Gathers frames into packets, and makes none while the gate is closed.
+#[derive(Debug)]
+pub struct UplinkEncoder {
+    encoder: Encoder,
+    config: UplinkEncoderConfig,
+    /// Timestamp of the next frame to come.
+    timestamp: u32,
+    pre_roll: PreRoll,
+    gathered: [f32; FrameDuration::Ms20.samples()],
+    gathered_samples: usize,
+    gathered_voice: bool,
+    in_spurt: bool,
+    marker: bool,
+    payload: Box<[u8; PAYLOAD_BYTES_MAX]>,
+}
+
+impl UplinkEncoder {
+    /// An encoder whose first frame has the RTP timestamp `timestamp`, which RFC 3550 wants
+    /// random.
+    ///
+    /// # Errors
+    /// Those of [`Encoder::new`].
+    pub fn new(config: UplinkEncoderConfig, timestamp: u32) -> Result<Self, AudioError> {
+        Ok(Self {
+            encoder: Encoder::new(&config.codec)?,
+            pre_roll: PreRoll::new(config.pre_roll_ms),
+            config,
+            timestamp,
+            gathered: [0.0; FrameDuration::Ms20.samples()],
+            gathered_samples: 0,
+            gathered_voice: false,
+            in_spurt: false,
+            marker: true,
+            payload: Box::new([0; PAYLOAD_BYTES_MAX]),
+        })
+    }
+
+    /// Changes bit rate, FEC, DTX and expected loss while it runs.
+    ///
+    /// # Errors
+    /// [`AudioError::CodecSetting`] for a value out of range; the old settings then stay.
+    pub fn configure(&mut self, codec: EncoderConfig) -> Result<(), AudioError> {
+        if let Err(error) = self.encoder.configure(&codec) {
+            self.encoder.configure(&self.config.codec)?;
+            return Err(error);
+        }
+        self.config.codec = codec;
+        Ok(())
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn config(&self) -> &UplinkEncoderConfig {
+        &self.config
+    }
+
+    /// RTP timestamp of the next frame to be pushed.
+    #[must_use]
+    pub fn timestamp(&self) -> u32 {
+        self.timestamp
+    }
+
+    /// Lets time pass without a frame, for a microphone that was closed meanwhile. Ends the talk
+    /// spurt; call it with the gap before pushing again.
+    pub fn skip(&mut self, samples: u32) {
+        self.stop();
+        self.timestamp = self.timestamp.wrapping_add(samples);
+    }
+
+    /// Takes the next 10 ms and what [`Uplink::process`](crate::Uplink::process) said of it, and
+    /// hands every packet that is ready to `send`: usually none or one, a few at the start of a
+    /// talk spurt.
+    ///
+    /// # Errors
+    /// [`AudioError::Encode`]; the frame is then lost, and the next one may be pushed.
+    pub fn push(
+        &mut self,
+        frame: &Frame,
+        report: &CaptureReport,
+        mut send: impl FnMut(Packet<'_>),
+    ) -> Result<(), AudioError> {
+        let timestamp = self.timestamp;
+        self.timestamp = timestamp.wrapping_add(FRAME_SAMPLES as u32);
+        match report.gate {
+            GateState::Open => {
+                if !self.in_spurt {
+                    self.start(timestamp, &mut send)?;
+                }
+                self.gather(frame, timestamp, true, &mut send)
+            }
+            GateState::Listening if !self.in_spurt => {
+                self.pre_roll.keep(frame);
+                Ok(())
+            }
+            GateState::Listening => {
+                let mut tail = *frame;
+                fade_out(&mut tail);
+                self.finish(&tail, timestamp, &mut send)
+            }
+            GateState::Shut => {
+                // What was said before may be heard to its end; of this frame, nothing.
+                let ended = if self.in_spurt {
+                    self.finish(&[0.0; FRAME_SAMPLES], timestamp, &mut send)
+                } else {
+                    Ok(())
+                };
+                self.pre_roll.clear();
+                ended
+            }
+        }
+    }
+
+    fn start(&mut self, timestamp: u32, send: &mut impl FnMut(Packet<'_>)) -> Result<(), AudioError> {
+        self.in_spurt = true;
+        self.marker = true;
+        let before = self.pre_roll.clone();
+        self.pre_roll.clear();
+        for index in 0..before.kept {
+            let mut frame = before.frames[index];
+            if index == 0 {
+                fade_in(&mut frame);
+            }
+            let age = ((before.kept - index) * FRAME_SAMPLES) as u32;
+            self.gather(&frame, timestamp.wrapping_sub(age), true, send)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the talk spurt: the fading tail, silence until the packet is full, and nothing more.
+    fn finish(
+        &mut self,
+        tail: &Frame,
+        timestamp: u32,
+        send: &mut impl FnMut(Packet<'_>),
+    ) -> Result<(), AudioError> {
+        // A tail that fills up a packet in progress is heard as part of it; otherwise it starts
+        // one of its own, which ends in silence.
+        let sent = self.gather(tail, timestamp, false, send).and_then(|()| {
+            if self.gathered_samples == 0 {
+                return Ok(());
+            }
+            let next = timestamp.wrapping_add(FRAME_SAMPLES as u32);
+            self.gather(&[0.0; FRAME_SAMPLES], next, false, send)
+        });
+        self.stop();
+        sent
+    }
+
+    fn stop(&mut self) {
+        self.in_spurt = false;
+        self.gathered_samples = 0;
+        self.gathered_voice = false;
+        self.pre_roll.clear();
+    }
+
+    /// Appends a frame that starts at `timestamp`, and encodes when a packet is full.
+    fn gather(
+        &mut self,
+        frame: &Frame,
+        timestamp: u32,
+        voice: bool,
+        send: &mut impl FnMut(Packet<'_>),
+    ) -> Result<(), AudioError> {
+        let start = self.gathered_samples;
+        let end = start + FRAME_SAMPLES;
+        self.gathered[start..end].copy_from_slice(frame);
+        self.gathered_samples = end;
+        self.gathered_voice |= voice;
+        let duration = self.config.duration.samples();
+        if end < duration {
+            return Ok(());
+        }
+        self.gathered_samples = 0;
+        let voice = std::mem::take(&mut self.gathered_voice);
+        let samples = &self.gathered[..duration];
+        let bytes = self.encoder.encode(samples, &mut self.payload[..])?;
+        // libopus says "send nothing" with a packet of at most two bytes (DTX).
+        if bytes <= 2 {
+            self.marker = true;
+            return Ok(());
+        }
+        send(Packet {
+            payload: &self.payload[..bytes],
+            timestamp: timestamp.wrapping_sub((duration - FRAME_SAMPLES) as u32),
+            marker: std::mem::take(&mut self.marker),
+            audio_level: Level::of(samples).audio_level(),
+            voice,
+        });
+        Ok(())
+    }
+}
+
+/// The last frames before somebody spoke.
+#[derive(Debug, Clone)]
+struct PreRoll {
+    frames: [Frame; PRE_ROLL_FRAMES_MAX],
+    kept: usize,
+    capacity: usize,
+}
+
+impl PreRoll {
+    fn new(milliseconds: u16) -> Self {
+        let capacity = usize::from(milliseconds / 10).min(PRE_ROLL_FRAMES_MAX);
+        Self { frames: [[0.0; FRAME_SAMPLES]; PRE_ROLL_FRAMES_MAX], kept: 0, capacity }
+    }
+
+    fn keep(&mut self, frame: &Frame) {
+        if self.capacity == 0 {
+            return;
+        }
+        if self.kept == self.capacity {
+            self.frames[..self.capacity].rotate_left(1);
+            self.kept -= 1;
+        }
+        self.frames[self.kept] = *frame;
+        self.kept += 1;
+    }
+
+    fn clear(&mut self) {
+        self.kept = 0;
+    }
+}
+
+fn fade_in(frame: &mut Frame) {
+    for (n, sample) in frame.iter_mut().enumerate() {
+        *sample *= n as f32 / FRAME_SAMPLES as f32;
+    }
+}
+
+fn fade_out(frame: &mut Frame) {
+    for (n, sample) in frame.iter_mut().enumerate() {
+        *sample *= 1.0 - n as f32 / FRAME_SAMPLES as f32;
+    }
+}
