@@ -1,0 +1,211 @@
+//! The send path: the microphone's frames in, RTP packets out. It knows no socket and no clock.
+
+use crate::packet::MicrophonePacket;
+use voicehall_audio::{
+    AudioError, EncoderConfig, Frame, FrameDuration, Gain, GateMode, NoiseSuppression, Uplink, UplinkConfig,
+    UplinkEncoder, UplinkEncoderConfig, VoiceActivity,
+};
+use voicehall_protocol::engine::{self as protocol, AudioSettings};
+
+pub use voicehall_audio::CaptureReport;
+
+/// Expected loss that the encoder is told at most, in percent: beyond it in-band FEC leaves too
+/// little of the bitrate for the frame itself.
+const EXPECTED_LOSS_PERCENT_MAX: u8 = 30;
+
+/// One microphone on its way to the network.
+#[derive(Debug)]
+pub struct Sender {
+    uplink: Uplink,
+    encoder: UplinkEncoder,
+    settings: AudioSettings,
+    muted: bool,
+    sequence: u16,
+}
+
+impl Sender {
+    /// A microphone whose RTP stream starts with this sequence number and timestamp, which
+    /// RFC 3550 wants random.
+    ///
+    /// # Errors
+    /// [`AudioError::CodecSetup`] without memory for the encoder.
+    pub fn new(settings: &AudioSettings, sequence: u16, timestamp: u32) -> Result<Self, AudioError> {
+        let encoder = UplinkEncoderConfig { duration: duration(settings), ..Default::default() };
+        Ok(Self {
+            uplink: Uplink::new(uplink_config(settings, false)),
+            encoder: UplinkEncoder::new(encoder, timestamp)?,
+            settings: settings.clone(),
+            muted: false,
+            sequence,
+        })
+    }
+
+    /// Processes 10 ms of the microphone in place, and hands every packet that is ready to `send`:
+    /// none in silence, a few at the start of a talk spurt. `reference` is what the speaker was
+    /// given to play since the last call.
+    ///
+    /// # Errors
+    /// [`AudioError::Encode`]; the frame is then lost, and the next may be captured.
+    pub fn capture(
+        &mut self,
+        frame: &mut Frame,
+        reference: Option<&Frame>,
+        mut send: impl FnMut(MicrophonePacket),
+    ) -> Result<CaptureReport, AudioError> {
+        let report = self.uplink.process(frame, reference);
+        let sequence = &mut self.sequence;
+        self.encoder.push(frame, &report, |packet| {
+            if let Some(packet) = MicrophonePacket::new(*sequence, &packet) {
+                *sequence = sequence.wrapping_add(1);
+                send(packet);
+            }
+        })?;
+        Ok(report)
+    }
+
+    /// Processes 10 ms for a meter alone: nothing is encoded.
+    pub fn meter(&mut self, frame: &mut Frame, reference: Option<&Frame>) -> CaptureReport {
+        self.uplink.process(frame, reference)
+    }
+
+    /// Lets time pass without a frame, for a microphone that was closed meanwhile.
+    pub fn skip(&mut self, samples: u32) {
+        self.encoder.skip(samples);
+    }
+
+    /// Mutes: nothing of what comes is sent, now or later.
+    pub fn set_muted(&mut self, muted: bool) {
+        self.muted = muted;
+        self.uplink.configure(uplink_config(&self.settings, muted));
+    }
+
+    /// Applies settings to the running stream.
+    ///
+    /// # Errors
+    /// [`AudioError::CodecSetup`] without memory for another encoder; the old one goes on.
+    pub fn set_audio(&mut self, settings: &AudioSettings) -> Result<(), AudioError> {
+        self.settings = settings.clone();
+        self.uplink.configure(uplink_config(settings, self.muted));
+        let old = self.encoder.config();
+        if old.duration != duration(settings) {
+            let config = UplinkEncoderConfig { duration: duration(settings), ..old.clone() };
+            self.encoder = UplinkEncoder::new(config, self.encoder.timestamp())?;
+        }
+        Ok(())
+    }
+
+    /// Sets the Opus bitrate in bits per second.
+    pub fn set_bitrate(&mut self, bitrate: u32) {
+        self.configure(|codec| codec.bitrate = bitrate);
+    }
+
+    /// Tells the encoder how many of its packets get lost, 0 to 1, from receiver reports.
+    pub fn set_expected_loss(&mut self, loss: f32) {
+        let percent = (loss * 100.0).ceil().clamp(0.0, f32::from(EXPECTED_LOSS_PERCENT_MAX)) as u8;
+        self.configure(|codec| codec.expected_loss_percent = percent);
+    }
+
+    fn configure(&mut self, change: impl FnOnce(&mut EncoderConfig)) {
+        let mut codec = self.encoder.config().codec.clone();
+        change(&mut codec);
+        if codec != self.encoder.config().codec {
+            // Out of range is only a bitrate from elsewhere; the old settings then stay.
+            if let Err(error) = self.encoder.configure(codec) {
+                tracing::warn!(%error, "the encoder keeps its settings");
+            }
+        }
+    }
+}
+
+fn duration(settings: &AudioSettings) -> FrameDuration {
+    if settings.low_latency { FrameDuration::Ms10 } else { FrameDuration::Ms20 }
+}
+
+fn uplink_config(settings: &AudioSettings, muted: bool) -> UplinkConfig {
+    let noise_suppression = match settings.noise_suppression {
+        protocol::NoiseSuppression::Off => NoiseSuppression::Off,
+        protocol::NoiseSuppression::Standard => NoiseSuppression::Standard,
+        protocol::NoiseSuppression::Strong => NoiseSuppression::Strong,
+    };
+    let gain = if settings.automatic_gain {
+        Gain::Automatic
+    } else {
+        Gain::Fixed(20.0 * settings.input_gain.clamp(0.001, 4.0).log10())
+    };
+    let gate = match settings.gate {
+        _ if muted => GateMode::Closed,
+        protocol::Gate::Open => GateMode::Open,
+        protocol::Gate::Voice { threshold } => {
+            GateMode::VoiceActivity(VoiceActivity { threshold, ..VoiceActivity::default() })
+        }
+    };
+    UplinkConfig {
+        // Everything off leaves the samples alone, for music and measurements.
+        high_pass: settings.echo_cancellation || noise_suppression != NoiseSuppression::Off,
+        echo_cancellation: settings.echo_cancellation,
+        noise_suppression,
+        gain,
+        gate,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use voicehall_protocol::engine::{Gate, NoiseSuppression};
+
+    fn raw() -> AudioSettings {
+        AudioSettings {
+            echo_cancellation: false,
+            noise_suppression: NoiseSuppression::Off,
+            automatic_gain: false,
+            gate: Gate::Open,
+            ..Default::default()
+        }
+    }
+
+    fn tone(sender: &mut Sender, frames: usize) -> Vec<Vec<u8>> {
+        let mut packets = Vec::new();
+        for frame in 0..frames {
+            let mut samples = std::array::from_fn(|n| ((frame * 480 + n) as f32 * 0.05).sin() * 0.3);
+            sender.capture(&mut samples, None, |packet| packets.push(packet.to_rtp(5))).unwrap();
+        }
+        packets
+    }
+
+    fn sequence(rtp: &[u8]) -> u16 {
+        u16::from_be_bytes([rtp[2], rtp[3]])
+    }
+
+    fn timestamp(rtp: &[u8]) -> u32 {
+        u32::from_be_bytes([rtp[4], rtp[5], rtp[6], rtp[7]])
+    }
+
+    #[test]
+    fn sequence_numbers_are_continuous_and_time_goes_on_through_a_mute() {
+        let mut sender = Sender::new(&raw(), u16::MAX, 0).unwrap();
+        let before = tone(&mut sender, 10);
+        sender.set_muted(true);
+        let muted = tone(&mut sender, 20);
+        sender.set_muted(false);
+        let after = tone(&mut sender, 10);
+        assert!(muted.len() <= 1, "muted, {} packets were sent", muted.len());
+        let all: Vec<_> = before.iter().chain(&muted).chain(&after).collect();
+        for (n, packet) in all.iter().enumerate() {
+            assert_eq!(sequence(packet), u16::MAX.wrapping_add(n as u16));
+        }
+        assert_eq!(timestamp(&before[0]), 0);
+        assert!(timestamp(&after[0]) >= 30 * 480, "time stood still: {}", timestamp(&after[0]));
+        assert_eq!(after[0][1], 0x80 | 111, "a talk spurt starts with the marker");
+    }
+
+    #[test]
+    fn low_latency_halves_the_packets_without_breaking_the_stream() {
+        let mut sender = Sender::new(&raw(), 0, 0).unwrap();
+        assert_eq!(tone(&mut sender, 20).len(), 10);
+        sender.set_audio(&AudioSettings { low_latency: true, ..raw() }).unwrap();
+        let packets = tone(&mut sender, 20);
+        assert_eq!(packets.len(), 20);
+        assert_eq!((sequence(&packets[0]), timestamp(&packets[0])), (10, 20 * 480));
+    }
+}
