@@ -1,1 +1,23 @@
-//! The real app, the real browser, real sound servers.
+//! The real app, the real browser, real sound servers: what whole-system tests are written with.
+//!
+//! A [`rig::Rig`] is one test's world: a folder, an environment and all processes of it, which end
+//! with it. In it stand
+//!
+//! - [`sound`]: a sound server with microphones and speakers for everybody, recorded on one clock;
+//! - [`screen`]: a display for windows;
+//! - [`server`]: the server under test; [`account`] signs people in to it;
+//! - clients: [`app`] and [`browser`], both used through [`window`] as a person would, and
+//!   [`command_line`];
+//! - [`network`]: hosts with addresses of their own, and [`capture`] of all that reaches one.
+//!
+//! [`speech`] is what people say; [`measure`] and [`quality`] tell what became of it.
+
+pub mod binaries;
+pub mod measure;
+pub mod processes;
+pub mod quality;
+pub mod rig;
+pub mod sound;
+pub mod speech;
+pub mod wait;
+pub mod wav;

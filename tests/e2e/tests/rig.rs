@@ -1,0 +1,82 @@
+//! The rig itself: what the other tests measure with is measured here first.
+
+use voicehall_test_e2e::measure::{SILENCE_DBFS, delays_ms, find, gains, level_dbfs, median};
+use voicehall_test_e2e::quality::pesq;
+use voicehall_test_e2e::rig::Rig;
+use voicehall_test_e2e::sound::SoundServer;
+use voicehall_test_e2e::speech::{Voice, speak};
+
+#[test]
+fn pesq_tells_the_same_from_the_noisy_and_the_wrong() {
+    let rig = Rig::new();
+    let alice = speak(&rig, Voice::Alice).samples;
+    let bob = speak(&rig, Voice::Bob).samples;
+    let same = pesq(&rig, &alice, &alice);
+    assert!(same > 4.6, "the same scores {same}");
+    let noisy: Vec<f32> = alice.iter().zip(bob.iter().cycle()).map(|(a, b)| a + b * 0.2).collect();
+    let disturbed = pesq(&rig, &alice, &noisy);
+    assert!((1.0..3.0).contains(&disturbed), "with another voice behind it scores {disturbed}");
+    let wrong = pesq(&rig, &alice, &bob);
+    assert!(wrong < 1.5, "another's speech scores {wrong}");
+}
+
+#[test]
+fn a_microphone_and_a_speaker_are_recorded_on_one_clock() {
+    let rig = Rig::new();
+    let sound = SoundServer::start(&rig);
+    let microphone = sound.microphone("alice-microphone");
+    let speaker = sound.speaker("bob-speaker");
+    let silent = sound.speaker("carol-speaker");
+    let loopback = |name: &str| {
+        let mut command = rig.command("pw-loopback");
+        command.args(["--capture-props", "target.object=alice-microphone"]);
+        command.args(["--playback-props", "target.object=bob-speaker", "--latency", "10"]);
+        rig.start(command, name)
+    };
+    let _line = loopback("line");
+
+    let speech = speak(&rig, Voice::Alice);
+    let recording = sound.record(&[&microphone, &speaker, &silent]);
+    recording.run_for(0.5, 3);
+    assert!(sound.play(&speech, &microphone).wait().success());
+    recording.run_for(0.5, 3);
+    let [heard, played, nothing] = <[Vec<f32>; 3]>::try_from(recording.stop()).expect("three tracks");
+
+    assert!(find(&speech.samples, &heard).correlation > 0.999);
+    assert!((gains(&[&speech.samples], &played)[0] - 1.0).abs() < 0.01);
+    assert!(pesq(&rig, &heard, &played) > 4.5);
+    assert!(level_dbfs(&nothing) < SILENCE_DBFS);
+    let delay = median(&delays_ms(&heard, &played)).expect("speech was heard");
+    assert!((0.0..200.0).contains(&delay), "{delay} ms");
+}
+
+#[test]
+fn devices_come_and_go() {
+    let rig = Rig::new();
+    let sound = SoundServer::start(&rig);
+    let mut speaker = sound.speaker("bob-speaker");
+    speaker.unplug();
+    speaker.replug();
+    sound.set_default(&speaker);
+}
+
+#[test]
+fn nothing_outlives_its_rig() {
+    let rig = Rig::new();
+    let folder = rig.path("").to_string_lossy().trim_end_matches('/').to_owned();
+    // `setsid` leaves the process group, as browsers do with their children.
+    let mut command = rig.command("setsid");
+    command.args(["--fork", "sleep", "1000"]);
+    assert!(rig.start(command, "leaver").wait().success());
+    assert!(anybody_in(&folder), "a process that left its group outlives its parent");
+    drop(rig);
+    assert!(!anybody_in(&folder), "but not its rig");
+}
+
+/// Whether a process runs with this folder in its environment.
+fn anybody_in(folder: &str) -> bool {
+    std::fs::read_dir("/proc").expect("there is /proc").flatten().any(|entry| {
+        let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+        String::from_utf8_lossy(&environment).contains(folder)
+    })
+}
