@@ -1,0 +1,84 @@
+//! What runs on the operating system's audio threads. Nothing in this module locks, allocates,
+//! frees, logs or waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cpal::{FromSample, Sample};
+use rtrb::{Consumer, Producer};
+
+use crate::StreamStatus;
+
+/// Moves a microphone's samples into a ring, mixed to mono.
+#[derive(Debug)]
+pub struct CaptureCallback {
+    ring: Producer<f32>,
+    channels: usize,
+    status: Arc<StreamStatus>,
+}
+
+impl CaptureCallback {
+    /// For a stream of `channels` interleaved channels.
+    #[must_use]
+    pub fn new(ring: Producer<f32>, channels: usize, status: Arc<StreamStatus>) -> Self {
+        Self { ring, channels: channels.max(1), status }
+    }
+
+    /// Takes what the device captured. What does not fit the ring is lost and counted: nobody has
+    /// read for long.
+    pub fn run<T>(&mut self, samples: &[T], latency: Option<Duration>)
+    where
+        T: Copy,
+        f32: FromSample<T>,
+    {
+        let frames = samples.len() / self.channels;
+        self.status.called_back(frames, latency);
+        let room = self.ring.slots().min(frames);
+        if room < frames {
+            self.status.glitched();
+        }
+        for frame in samples.chunks_exact(self.channels).take(room) {
+            let sum: f32 = frame.iter().map(|sample| f32::from_sample(*sample)).sum();
+            // There is room: only this side fills the ring.
+            let _ = self.ring.push(sum / self.channels as f32);
+        }
+    }
+}
+
+/// Moves mono samples from a ring to a speaker, the same to every channel.
+#[derive(Debug)]
+pub struct PlaybackCallback {
+    ring: Consumer<f32>,
+    channels: usize,
+    status: Arc<StreamStatus>,
+    /// Whether the last callback found samples.
+    playing: bool,
+}
+
+impl PlaybackCallback {
+    /// For a stream of `channels` interleaved channels.
+    #[must_use]
+    pub fn new(ring: Consumer<f32>, channels: usize, status: Arc<StreamStatus>) -> Self {
+        Self { ring, channels: channels.max(1), status, playing: false }
+    }
+
+    /// Fills what the device wants to play next. What the ring does not have is silence, and
+    /// counted if somebody was playing.
+    pub fn run<T>(&mut self, samples: &mut [T], latency: Option<Duration>)
+    where
+        T: Sample + FromSample<f32>,
+    {
+        let frames = samples.len() / self.channels;
+        self.status.called_back(frames, latency);
+        let ready = self.ring.slots().min(frames);
+        let (played, silent) = samples.split_at_mut(ready * self.channels);
+        for frame in played.chunks_exact_mut(self.channels) {
+            frame.fill(T::from_sample(self.ring.pop().unwrap_or(0.0)));
+        }
+        silent.fill(T::from_sample(0.0));
+        if ready < frames && self.playing {
+            self.status.glitched();
+        }
+        self.playing = ready == frames;
+    }
+}

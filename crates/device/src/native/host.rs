@@ -1,0 +1,124 @@
+//! Which of the system's sound interfaces is used, and the devices in it.
+
+use cpal::traits::{DeviceTrait, HostTrait};
+
+use crate::{DeviceChoice, DeviceId, DeviceInfo, Direction};
+
+/// Finds hosts. On Linux it stays with PipeWire once that was there: while PipeWire restarts, ALSA
+/// would take the hardware from under it.
+#[derive(Debug, Default)]
+pub(super) struct Hosts {
+    #[cfg(target_os = "linux")]
+    pipewire_seen: bool,
+}
+
+impl Hosts {
+    /// The host to use now, with the devices it has now.
+    #[cfg(target_os = "linux")]
+    pub(super) fn current(&mut self) -> Result<cpal::Host, cpal::Error> {
+        match cpal::host_from_id(cpal::HostId::PipeWire) {
+            Ok(host) => {
+                self.pipewire_seen = true;
+                Ok(host)
+            }
+            Err(error) if self.pipewire_seen => Err(error),
+            Err(_) => cpal::host_from_id(cpal::HostId::Alsa),
+        }
+    }
+
+    /// The host to use now, with the devices it has now.
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn current(&mut self) -> Result<cpal::Host, cpal::Error> {
+        Ok(cpal::default_host())
+    }
+}
+
+/// A device to open, and what to call it.
+pub(super) struct Found {
+    pub(super) device: cpal::Device,
+    /// `None` for a default that has no id of its own.
+    pub(super) id: Option<DeviceId>,
+    pub(super) name: Option<String>,
+    pub(super) stand_in: bool,
+}
+
+/// The device that a choice means now.
+pub(super) fn find(host: &cpal::Host, direction: Direction, choice: &DeviceChoice) -> Option<Found> {
+    if let DeviceChoice::Id(wanted) = choice {
+        let chosen = devices(host, direction).find(|device| id(device).as_ref() == Some(wanted));
+        if let Some(device) = chosen {
+            let (id, name) = (id(&device), name(&device));
+            return Some(Found { device, id, name, stand_in: false });
+        }
+    }
+    let device = match direction {
+        Direction::Input => host.default_input_device(),
+        Direction::Output => host.default_output_device(),
+    }?;
+    let synthetic = is_synthetic(host, &device);
+    Some(Found {
+        id: if synthetic { None } else { id(&device) },
+        name: if synthetic { None } else { name(&device) },
+        device,
+        stand_in: matches!(choice, DeviceChoice::Id(_)),
+    })
+}
+
+/// The devices of a host, for people to choose from.
+pub(super) fn list(host: &cpal::Host, direction: Direction) -> Vec<DeviceInfo> {
+    let default = match direction {
+        Direction::Input => host.default_input_device(),
+        Direction::Output => host.default_output_device(),
+    };
+    let default = default.and_then(|device| id(&device));
+    let mut infos: Vec<DeviceInfo> = devices(host, direction)
+        .filter_map(|device| {
+            let id = id(&device)?;
+            let name = name(&device)?;
+            let is_default = default.as_ref() == Some(&id);
+            Some(DeviceInfo { id, name, is_default })
+        })
+        .collect();
+    infos.sort_by(|a, b| a.id.cmp(&b.id));
+    infos.dedup_by(|a, b| a.id == b.id);
+    infos
+}
+
+fn devices(host: &cpal::Host, direction: Direction) -> impl Iterator<Item = cpal::Device> {
+    let devices = host.devices().into_iter().flatten();
+    let pipewire = is_pipewire(host);
+    devices.filter(move |device| {
+        let Ok(description) = device.description() else { return false };
+        let hardware = !pipewire || description.driver().is_some();
+        // PipeWire's speakers can be recorded from too; nobody means that by "microphone".
+        let heard = match direction {
+            Direction::Input if pipewire => description.direction() == cpal::DeviceDirection::Input,
+            Direction::Input => device.supports_input(),
+            Direction::Output => device.supports_output(),
+        };
+        hardware && heard
+    })
+}
+
+/// Whether a device is only PipeWire's word for "connect me to whatever is the default".
+fn is_synthetic(host: &cpal::Host, device: &cpal::Device) -> bool {
+    is_pipewire(host) && device.description().is_ok_and(|description| description.driver().is_none())
+}
+
+#[cfg(target_os = "linux")]
+fn is_pipewire(host: &cpal::Host) -> bool {
+    host.id() == cpal::HostId::PipeWire
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_pipewire(_host: &cpal::Host) -> bool {
+    false
+}
+
+fn id(device: &cpal::Device) -> Option<DeviceId> {
+    device.id().ok().map(|id| DeviceId::new(id.to_string()))
+}
+
+fn name(device: &cpal::Device) -> Option<String> {
+    device.description().ok().map(|description| description.name().to_owned())
+}

@@ -1,0 +1,309 @@
+//! Keeps streams running while devices come and go.
+//!
+//! A stream that reports an error is torn down at the first one, since some systems repeat it for
+//! ever, and built anew, on the same device if it is there, else on the system's default, until
+//! one works.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use cpal::ErrorKind;
+
+use super::host::{self, Hosts};
+use super::streams;
+use crate::microphone::InputRing;
+use crate::speaker::OutputRing;
+use crate::{DeviceChoice, DeviceEvent, DeviceId, DeviceInfo, Direction};
+
+/// Between two attempts to open a device. Short enough that a replugged headset is heard within a
+/// second, long enough not to keep a sound server busy that is just starting.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// Between two looks at the list of devices while a stream runs.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Where a stream's ring is handed over.
+#[derive(Debug)]
+pub(super) enum Link {
+    Microphone(mpsc::Sender<InputRing>),
+    Speaker(mpsc::Sender<OutputRing>),
+}
+
+#[derive(Debug)]
+pub(super) enum Command {
+    Open {
+        id: u64,
+        direction: Direction,
+        choice: DeviceChoice,
+        link: Link,
+    },
+    Choose {
+        id: u64,
+        choice: DeviceChoice,
+    },
+    Close {
+        id: u64,
+    },
+    /// A stream ended by itself.
+    Failed {
+        id: u64,
+        generation: u64,
+        reason: String,
+    },
+    /// The system moved a stream to another device.
+    Moved {
+        id: u64,
+    },
+    List {
+        direction: Direction,
+        answer: mpsc::Sender<Vec<DeviceInfo>>,
+    },
+    Listen {
+        listener: mpsc::Sender<DeviceEvent>,
+    },
+    Stop,
+}
+
+pub(super) fn next_stream_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// A stream that shall run, and whether it does.
+struct Kept {
+    id: u64,
+    direction: Direction,
+    choice: DeviceChoice,
+    link: Link,
+    running: Option<Running>,
+    /// Counts attempts, so that an error of an earlier one is not taken for one of this.
+    generation: u64,
+    retry: Instant,
+    told_lost: bool,
+}
+
+struct Running {
+    /// Dropping it stops the stream.
+    _stream: cpal::Stream,
+    device: Option<DeviceId>,
+    stand_in: bool,
+}
+
+pub(super) struct Supervisor {
+    commands: mpsc::Receiver<Command>,
+    failures: mpsc::Sender<Command>,
+    hosts: Hosts,
+    streams: Vec<Kept>,
+    listeners: Vec<mpsc::Sender<DeviceEvent>>,
+    known: BTreeSet<DeviceId>,
+    look: Instant,
+}
+
+impl Supervisor {
+    pub(super) fn new(commands: mpsc::Receiver<Command>, failures: mpsc::Sender<Command>) -> Self {
+        Self {
+            commands,
+            failures,
+            hosts: Hosts::default(),
+            streams: Vec::new(),
+            listeners: Vec::new(),
+            known: BTreeSet::new(),
+            look: Instant::now(),
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        loop {
+            let command = match self.next_turn() {
+                Some(turn) => self.commands.recv_timeout(turn.saturating_duration_since(Instant::now())),
+                None => self.commands.recv().map_err(mpsc::RecvTimeoutError::from),
+            };
+            match command {
+                Ok(Command::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return,
+                Ok(command) => self.handle(command),
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+            }
+            self.take_turn(Instant::now());
+        }
+    }
+
+    /// When there is something to do without a command; never while no stream shall run.
+    fn next_turn(&self) -> Option<Instant> {
+        let waiting = self.streams.iter().filter(|kept| kept.running.is_none());
+        let look = (!self.streams.is_empty()).then_some(self.look);
+        waiting.map(|kept| kept.retry).chain(look).min()
+    }
+
+    fn handle(&mut self, command: Command) {
+        match command {
+            Command::Open { id, direction, choice, link } => self.streams.push(Kept {
+                id,
+                direction,
+                choice,
+                link,
+                running: None,
+                generation: 0,
+                retry: Instant::now(),
+                told_lost: false,
+            }),
+            Command::Choose { id, choice } => {
+                if let Some(kept) = self.kept(id).filter(|kept| kept.choice != choice) {
+                    kept.choice = choice;
+                    kept.restart();
+                }
+            }
+            Command::Close { id } => self.streams.retain(|kept| kept.id != id),
+            Command::Failed { id, generation, reason } => {
+                let failed = self.kept(id).filter(|kept| kept.generation == generation);
+                if let Some(kept) = failed {
+                    tracing::info!(direction = ?kept.direction, reason, "audio stream ended");
+                    kept.restart();
+                }
+                // What is there has most likely changed.
+                self.look = Instant::now();
+            }
+            Command::Moved { id } => {
+                self.look = Instant::now();
+                let moved = self.kept(id).map(|kept| (kept.direction, kept.choice.clone()));
+                if let Some((direction, choice)) = moved {
+                    let found = self.hosts.current().ok();
+                    let name = found
+                        .and_then(|host| host::find(&host, direction, &choice))
+                        .and_then(|found| found.name);
+                    self.tell(&DeviceEvent::Using { direction, name, stand_in: false });
+                }
+            }
+            Command::List { direction, answer } => {
+                let list = self.hosts.current().map(|host| host::list(&host, direction));
+                // Whoever asked may have gone.
+                let _ = answer.send(list.unwrap_or_default());
+            }
+            Command::Listen { listener } => self.listeners.push(listener),
+            Command::Stop => {}
+        }
+    }
+
+    fn take_turn(&mut self, now: Instant) {
+        if !self.streams.is_empty() && now >= self.look {
+            self.look_around(now);
+        }
+        if self.streams.iter().any(|kept| kept.running.is_none() && now >= kept.retry) {
+            self.open_waiting(now);
+        }
+    }
+
+    /// Compares what is there with what was there.
+    fn look_around(&mut self, now: Instant) {
+        self.look = now + LOOK;
+        // While the sound server is away, its streams fail by themselves.
+        let Ok(host) = self.hosts.current() else { return };
+        let ids = |direction| host::list(&host, direction).into_iter().map(|info| info.id);
+        let present: BTreeSet<DeviceId> = ids(Direction::Input).chain(ids(Direction::Output)).collect();
+        if present == self.known {
+            return;
+        }
+        for kept in &mut self.streams {
+            let Some(running) = &kept.running else { continue };
+            let vanished = running.device.as_ref().is_some_and(|device| !present.contains(device));
+            let came_back = running.stand_in
+                && matches!(&kept.choice, DeviceChoice::Id(wanted) if present.contains(wanted));
+            if vanished || came_back {
+                kept.restart();
+            }
+        }
+        let first_look = self.known.is_empty();
+        self.known = present;
+        if !first_look {
+            self.tell(&DeviceEvent::ListChanged);
+        }
+    }
+
+    fn open_waiting(&mut self, now: Instant) {
+        let host = self.hosts.current();
+        let mut events = Vec::new();
+        for kept in self.streams.iter_mut().filter(|kept| kept.running.is_none()) {
+            kept.retry = now + RETRY;
+            let opened = match &host {
+                Ok(host) => kept.open(host, &self.failures),
+                Err(error) => Err(error.to_string()),
+            };
+            let direction = kept.direction;
+            match opened {
+                Ok(name) => {
+                    kept.told_lost = false;
+                    let stand_in = kept.running.as_ref().is_some_and(|running| running.stand_in);
+                    events.push(DeviceEvent::Using { direction, name, stand_in });
+                }
+                Err(reason) if !kept.told_lost => {
+                    kept.told_lost = true;
+                    events.push(DeviceEvent::Lost { direction, reason });
+                }
+                Err(_) => {}
+            }
+        }
+        events.iter().for_each(|event| self.tell(event));
+    }
+
+    fn kept(&mut self, id: u64) -> Option<&mut Kept> {
+        self.streams.iter_mut().find(|kept| kept.id == id)
+    }
+
+    fn tell(&mut self, event: &DeviceEvent) {
+        self.listeners.retain(|listener| listener.send(event.clone()).is_ok());
+    }
+}
+
+impl Kept {
+    fn restart(&mut self) {
+        self.running = None;
+        self.retry = Instant::now();
+    }
+
+    /// Opens the device that is meant now and returns its name.
+    fn open(
+        &mut self,
+        host: &cpal::Host,
+        failures: &mpsc::Sender<Command>,
+    ) -> Result<Option<String>, String> {
+        let found =
+            host::find(host, self.direction, &self.choice).ok_or_else(|| "there is no device".to_owned())?;
+        self.generation += 1;
+        let on_error = error_handler(self.id, self.generation, failures.clone());
+        let opened = match &self.link {
+            Link::Microphone(link) => streams::open_input(&found.device, on_error)
+                .map(|(stream, ring)| (stream, link.send(ring).is_ok())),
+            Link::Speaker(link) => streams::open_output(&found.device, on_error)
+                .map(|(stream, ring)| (stream, link.send(ring).is_ok())),
+        };
+        let (stream, _taken) = opened.map_err(|error| error.to_string())?;
+        #[cfg(windows)]
+        super::ducking::opt_out();
+        self.running = Some(Running { _stream: stream, device: found.id, stand_in: found.stand_in });
+        Ok(found.name)
+    }
+}
+
+/// Reports a stream's end once, and swallows whatever it repeats.
+fn error_handler(
+    id: u64,
+    generation: u64,
+    failures: mpsc::Sender<Command>,
+) -> impl Fn(cpal::Error) + Send + Clone + 'static {
+    let ended = Arc::new(AtomicBool::new(false));
+    move |error| match error.kind() {
+        // A gap in the sound; callbacks count what it costs.
+        ErrorKind::Xrun | ErrorKind::RealtimeDenied => {}
+        ErrorKind::DeviceChanged => {
+            // The supervisor is gone only when the program ends.
+            let _ = failures.send(Command::Moved { id });
+        }
+        _ => {
+            if !ended.swap(true, Ordering::Relaxed) {
+                let reason = error.to_string();
+                let _ = failures.send(Command::Failed { id, generation, reason });
+            }
+        }
+    }
+}
