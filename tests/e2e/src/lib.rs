@@ -13,10 +13,13 @@
 //! [`speech`] is what people say; [`measure`] and [`quality`] tell what became of it.
 
 pub mod binaries;
+pub mod capture;
 pub mod measure;
+pub mod network;
 pub mod processes;
 pub mod quality;
 pub mod rig;
+pub mod screen;
 pub mod sound;
 pub mod speech;
 pub mod wait;

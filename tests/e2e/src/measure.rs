@@ -129,22 +129,21 @@ fn cross_correlation(reference: &[f32], recorded: &[f32]) -> Vec<f32> {
     output
 }
 
-/// Solves linear equations, the right side in each row's last column, by Gaussian elimination.
+/// Solves linear equations, the right side in each row's last column, by Gauss-Jordan elimination.
+/// What cannot be told is 0.
 fn solve(mut rows: Vec<Vec<f64>>) -> Vec<f64> {
-    let count = rows.len();
-    for pivot in 0..count {
-        for row in 0..count {
-            if row == pivot || rows[pivot][pivot] == 0.0 {
-                continue;
-            }
-            let factor = rows[row][pivot] / rows[pivot][pivot];
-            for column in pivot..=count {
-                let value = rows[pivot][column];
-                rows[row][column] -= factor * value;
-            }
+    for pivot in 0..rows.len() {
+        let base = rows[pivot].clone();
+        if base[pivot] == 0.0 {
+            continue;
+        }
+        for (_, row) in rows.iter_mut().enumerate().filter(|(number, _)| *number != pivot) {
+            let factor = row[pivot] / base[pivot];
+            row.iter_mut().zip(&base).for_each(|(value, base)| *value -= factor * base);
         }
     }
-    (0..count).map(|n| if rows[n][n] == 0.0 { 0.0 } else { rows[n][count] / rows[n][n] }).collect()
+    let value = |(n, row): (usize, &Vec<f64>)| if row[n] == 0.0 { 0.0 } else { row[rows.len()] / row[n] };
+    rows.iter().enumerate().map(value).collect()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// The environment variable that every process of a rig carries, and its descendants inherit.
-pub const MARK: &str = "VOICEHALL_E2E_RIG";
+pub const MARK: &str = "E2E_RIG";
 
 /// How long a process may take to end when asked, before it is killed.
 const GRACE: Duration = Duration::from_secs(3);

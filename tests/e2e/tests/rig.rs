@@ -1,10 +1,16 @@
 //! The rig itself: what the other tests measure with is measured here first.
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+use voicehall_test_e2e::capture::Capture;
 use voicehall_test_e2e::measure::{SILENCE_DBFS, delays_ms, find, gains, level_dbfs, median};
+use voicehall_test_e2e::network::Network;
 use voicehall_test_e2e::quality::pesq;
 use voicehall_test_e2e::rig::Rig;
 use voicehall_test_e2e::sound::SoundServer;
 use voicehall_test_e2e::speech::{Voice, speak};
+use voicehall_test_e2e::wait;
 
 #[test]
 fn pesq_tells_the_same_from_the_noisy_and_the_wrong() {
@@ -79,4 +85,35 @@ fn anybody_in(folder: &str) -> bool {
         let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
         String::from_utf8_lossy(&environment).contains(folder)
     })
+}
+
+#[test]
+fn hosts_reach_the_server_alone_and_all_they_receive_is_captured() {
+    let _rig = Rig::new();
+    let network = Network::new();
+    let (alice, bob) = (network.client(), network.client());
+    let listener = network.server().run(|| TcpListener::bind("0.0.0.0:0").expect("a free port"));
+    let port = listener.local_addr().expect("it is bound").port();
+    let capture = Capture::start(&bob);
+    let mut to_bob = bob.run(|| TcpStream::connect((bob.server, port)).expect("the server is reached"));
+    listener.accept().expect("bob calls").0.write_all(b"you are 10.1.2.3, bob").expect("bob listens");
+    let mut text = String::new();
+    to_bob.read_to_string(&mut text).expect("the server speaks");
+
+    let to_alice = SocketAddr::from((alice.address, port));
+    let reached = bob.run(|| TcpStream::connect_timeout(&to_alice, Duration::from_millis(300)));
+    assert!(reached.is_err(), "hosts see only the server");
+    bob.pull_cable();
+    let to_server = SocketAddr::from((bob.server, port));
+    let reached = bob.run(|| TcpStream::connect_timeout(&to_server, Duration::from_millis(300)));
+    assert!(reached.is_err(), "a pulled cable carries nothing");
+    bob.replug_cable();
+    wait::until("the cable carries again", || {
+        bob.run(|| TcpStream::connect_timeout(&to_server, Duration::from_millis(300))).ok()
+    });
+
+    let captured = capture.stop();
+    assert!(captured.count(&bob.address.octets()) > 0);
+    // Once in its frame, once in its stream.
+    assert_eq!(captured.count(b"10.1.2.3, bob"), 2);
 }
