@@ -13,6 +13,7 @@
 //! [`speech`] is what people say; [`measure`] and [`quality`] tell what became of it.
 
 pub mod binaries;
+pub mod browser;
 pub mod capture;
 pub mod measure;
 pub mod network;
@@ -24,3 +25,4 @@ pub mod sound;
 pub mod speech;
 pub mod wait;
 pub mod wav;
+pub mod webdriver;

@@ -120,7 +120,7 @@ impl<'r> SoundServer<'r> {
         for (device, channel) in devices.iter().zip(&map) {
             self.link(&device.monitor_port(), &format!("{name}:input_{channel}"));
         }
-        let recording = Recording { process, path };
+        let recording = Recording { process, path, channels: devices.len() as u64 };
         let before = recording.bytes();
         wait::until("the recorder runs", || (recording.bytes() > before).then_some(()));
         recording
@@ -215,12 +215,13 @@ impl Drop for Device<'_> {
 pub struct Recording {
     process: Process,
     path: PathBuf,
+    channels: u64,
 }
 
 impl Recording {
     /// Blocks until this much more sound has been recorded.
-    pub fn run_for(&self, seconds: f32, channels: usize) {
-        let wanted = self.bytes() + (seconds * wav::RATE_HZ as f32) as u64 * 4 * channels as u64;
+    pub fn run_for(&self, seconds: f32) {
+        let wanted = self.bytes() + (seconds * wav::RATE_HZ as f32) as u64 * 4 * self.channels;
         wait::until("enough is recorded", || (self.bytes() >= wanted).then_some(()));
     }
 
