@@ -12,9 +12,9 @@ const BUCKETS: usize = 500;
 /// The share of packets that shall be in time. The rest is concealed.
 const QUANTILE: f32 = 0.97;
 
-/// Weight kept by the past with each packet: half of it is gone after 170 packets, about 3.5 s of
-/// speech. Shorter follows faster, longer remembers rarer bursts.
-const KEEP: f32 = 0.996;
+/// Weight kept by the past with each packet: after 7 s of speech so little is left of a rough time
+/// that the quantile no longer sees it. Less forgets sooner, more remembers rarer bursts.
+const KEEP: f32 = 0.99;
 
 /// The fastest packet of this time is what others are compared with. Long enough to hold one that
 /// was not delayed, short enough to follow clock drift (100 ppm are 0.2 ms in it).

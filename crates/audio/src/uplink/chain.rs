@@ -45,8 +45,8 @@ impl Default for Gain {
 /// What the capture chain does. Each stage that is off costs nothing and changes no sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct UplinkConfig {
-    /// Remove what lies below 80 Hz: rumble, handling, mains hum. Echo cancellation needs it and
-    /// switches it on.
+    /// Remove what lies below 80 Hz: rumble, handling, mains hum. Echo cancellation and automatic
+    /// gain need it and switch it on.
     pub high_pass: bool,
     /// Remove what the speaker plays from what the microphone hears.
     pub echo_cancellation: bool,
@@ -253,6 +253,8 @@ fn denoiser(config: &UplinkConfig) -> Option<Denoiser> {
 fn leveller(config: &UplinkConfig) -> Option<AudioProcessing> {
     (config.gain == Gain::Automatic).then(|| {
         processing(sonora::Config {
+            // Its noise estimate takes an offset for noise, and then never raises the gain.
+            high_pass_filter: Some(HighPassFilter::default()),
             gain_controller2: Some(GainController2 {
                 adaptive_digital: Some(AdaptiveDigital::default()),
                 ..Default::default()

@@ -1,0 +1,294 @@
+//! The capture chain and the packets it makes.
+
+mod signals;
+
+use voicehall_audio::{
+    CaptureReport, Decoder, EncoderConfig, Frame, FrameDuration, Gain, GateMode, NoiseSuppression, Uplink,
+    UplinkConfig, UplinkEncoder, UplinkEncoderConfig, VoiceActivity,
+};
+
+fn frames(samples: &[f32]) -> impl Iterator<Item = Frame> + '_ {
+    samples.chunks_exact(480).map(|chunk| chunk.try_into().unwrap())
+}
+
+/// Runs a chain over samples and returns what comes out with each frame's report.
+fn process(config: UplinkConfig, samples: &[f32]) -> (Vec<f32>, Vec<CaptureReport>) {
+    let mut uplink = Uplink::new(config);
+    let (mut out, mut reports) = (Vec::new(), Vec::new());
+    for mut frame in frames(samples) {
+        reports.push(uplink.process(&mut frame, None));
+        out.extend_from_slice(&frame);
+    }
+    (out, reports)
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Kept {
+    timestamp: u32,
+    marker: bool,
+    level: u8,
+    voice: bool,
+    payload: Vec<u8>,
+    /// The frame that was pushed when it came out.
+    frame: usize,
+}
+
+fn packets(
+    uplink: &mut Uplink,
+    config: UplinkEncoderConfig,
+    samples: &[f32],
+    mut before: impl FnMut(usize, &mut Uplink),
+) -> Vec<Kept> {
+    let mut encoder = UplinkEncoder::new(config, 1_000).unwrap();
+    let mut kept = Vec::new();
+    for (n, mut frame) in frames(samples).enumerate() {
+        before(n, uplink);
+        let report = uplink.process(&mut frame, None);
+        encoder
+            .push(&frame, &report, |packet| {
+                kept.push(Kept {
+                    timestamp: packet.timestamp,
+                    marker: packet.marker,
+                    level: packet.audio_level.get(),
+                    voice: packet.voice,
+                    payload: packet.payload.to_vec(),
+                    frame: n,
+                });
+            })
+            .unwrap();
+    }
+    kept
+}
+
+/// Silence with a voice from one time to another, in ms.
+fn voice_between(total_ms: usize, from_ms: usize, to_ms: usize) -> Vec<f32> {
+    let mut samples = signals::noise(total_ms * 48, 0.0005, 5);
+    let voice = signals::voice((to_ms - from_ms) * 48, 130.0, 11);
+    for (sum, sample) in samples[from_ms * 48..].iter_mut().zip(voice) {
+        *sum += sample;
+    }
+    samples
+}
+
+#[test]
+fn everything_off_changes_no_sample() {
+    let samples = signals::voice(48_000, 120.0, 1);
+    let (out, reports) = process(UplinkConfig::UNPROCESSED, &samples);
+    assert_eq!(out, samples);
+    assert!(reports.iter().all(|report| report.talking && report.input == report.output));
+}
+
+#[test]
+fn echo_is_cancelled_by_more_than_20_db() {
+    let played = signals::voice(48_000 * 12, 115.0, 21);
+    // The room: 45 ms later, quieter, with two reflections and a little noise of its own.
+    let noise = signals::noise(played.len(), 0.0003, 22);
+    let echo = |n: usize, delay: usize| n.checked_sub(delay).map_or(0.0, |n| played[n]);
+    let heard: Vec<f32> = (0..played.len())
+        .map(|n| 0.3 * echo(n, 2_160) + 0.1 * echo(n, 2_700) + 0.05 * echo(n, 3_900) + noise[n])
+        .collect();
+    let config = UplinkConfig {
+        echo_cancellation: true,
+        noise_suppression: NoiseSuppression::Off,
+        ..UplinkConfig::UNPROCESSED
+    };
+    let mut uplink = Uplink::new(config);
+    let mut out = Vec::new();
+    for (mut microphone, reference) in frames(&heard).zip(frames(&played)) {
+        uplink.process(&mut microphone, Some(&reference));
+        out.extend_from_slice(&microphone);
+    }
+    let last_seconds = 48_000 * 8..;
+    let reduction = signals::power_db(&heard[last_seconds.clone()]) - signals::power_db(&out[last_seconds]);
+    assert!(reduction >= 20.0, "{reduction} dB");
+}
+
+#[test]
+fn a_near_voice_survives_echo_cancellation() {
+    let near = signals::voice(48_000 * 6, 180.0, 23);
+    let config = UplinkConfig { echo_cancellation: true, ..UplinkConfig::UNPROCESSED };
+    let (out, _) = process(config, &near);
+    let loss = signals::power_db(&near[96_000..]) - signals::power_db(&out[96_000..]);
+    assert!(loss.abs() < 3.0, "{loss} dB");
+}
+
+#[test]
+fn noise_suppression_improves_the_signal_to_noise_ratio() {
+    // Two seconds of voice and two of pause, in steady noise.
+    let mut samples = signals::noise(48_000 * 12, 0.02, 31);
+    let voice = signals::voice(samples.len(), 125.0, 32);
+    for (n, (sum, sample)) in samples.iter_mut().zip(&voice).enumerate() {
+        if n / 96_000 % 2 == 0 {
+            *sum += sample;
+        }
+    }
+    let ratio = |samples: &[f32]| {
+        let part = |second: usize| &samples[second * 48_000 + 12_000..(second + 2) * 48_000 - 12_000];
+        signals::power_db(part(8)) - signals::power_db(part(10))
+    };
+    let before = ratio(&samples);
+    for (suppression, gained_min) in [(NoiseSuppression::Standard, 6.0), (NoiseSuppression::Strong, 12.0)] {
+        let config = UplinkConfig { noise_suppression: suppression, ..UplinkConfig::UNPROCESSED };
+        let gained = ratio(&process(config, &samples).0) - before;
+        assert!(gained >= gained_min, "{suppression:?}: {gained} dB");
+    }
+}
+
+#[test]
+fn the_high_pass_takes_rumble_and_leaves_voices() {
+    let config = UplinkConfig { high_pass: true, ..UplinkConfig::UNPROCESSED };
+    let settled = |hertz| {
+        let (out, _) = process(config, &signals::tone(96_000, hertz, 0.5));
+        signals::amplitude_at(&out[48_000..], hertz) / 0.5
+    };
+    assert!(settled(20.0) < 0.1, "{}", settled(20.0));
+    assert!((0.9..1.1).contains(&settled(1_000.0)), "{}", settled(1_000.0));
+    assert!((0.8..1.1).contains(&settled(9_000.0)), "{}", settled(9_000.0));
+}
+
+#[test]
+fn fixed_gain_is_exact_and_never_clips() {
+    let gain = |decibels| UplinkConfig { gain: Gain::Fixed(decibels), ..UplinkConfig::UNPROCESSED };
+    let (out, _) = process(gain(6.0), &signals::tone(48_000, 440.0, 0.1));
+    let amplitude = signals::amplitude_at(&out[24_000..], 440.0);
+    assert!((amplitude - 0.1995).abs() < 0.001, "{amplitude}");
+    let (out, _) = process(gain(30.0), &signals::tone(48_000, 440.0, 0.5));
+    assert!(out.iter().all(|sample| sample.abs() <= 1.0));
+    process(gain(f32::NAN), &signals::tone(4_800, 440.0, 0.5));
+}
+
+#[test]
+fn automatic_gain_brings_a_soft_voice_up() {
+    let config = UplinkConfig { gain: Gain::Automatic, ..UplinkConfig::UNPROCESSED };
+    // A pause in every third second, from which the background is judged.
+    let soft: Vec<f32> = signals::voice(48_000 * 10, 130.0, 41)
+        .iter()
+        .enumerate()
+        .map(|(n, sample)| if n / 48_000 % 3 == 2 { 0.0 } else { sample * 0.02 })
+        .collect();
+    let (out, _) = process(config, &soft);
+    let gained = signals::power_db(&out[432_000..]) - signals::power_db(&soft[432_000..]);
+    assert!(gained > 6.0, "{gained} dB");
+    assert!(out.iter().all(|sample| sample.abs() <= 1.0));
+}
+
+#[test]
+fn samples_that_are_no_numbers_do_not_stay() {
+    let mut uplink = Uplink::new(UplinkConfig::default());
+    let mut frame = [f32::NAN; 480];
+    frame[7] = f32::INFINITY;
+    uplink.process(&mut frame, None);
+    let mut after = [0.1; 480];
+    uplink.process(&mut after, None);
+    assert!(frame.iter().chain(&after).all(|sample| sample.is_finite()));
+}
+
+#[test]
+fn a_voice_opens_the_gate_and_nothing_else_does() {
+    let config = UplinkConfig {
+        gate: GateMode::VoiceActivity(VoiceActivity { threshold: 0.5, hangover_ms: 300 }),
+        ..UplinkConfig::UNPROCESSED
+    };
+    let (_, reports) = process(config, &voice_between(4_000, 1_000, 3_000));
+    let talking = |from_ms: usize, to_ms: usize| {
+        let part = &reports[from_ms / 10..to_ms / 10];
+        part.iter().filter(|report| report.talking).count() as f32 / part.len() as f32
+    };
+    assert_eq!(talking(0, 1_000), 0.0, "background noise is no voice");
+    assert!(talking(1_100, 3_000) > 0.95, "{}", talking(1_100, 3_000));
+    assert_eq!(talking(3_600, 4_000), 0.0);
+}
+
+#[test]
+fn pre_roll_keeps_the_onset() {
+    let samples = voice_between(3_000, 1_000, 2_500);
+    let gate = GateMode::default();
+    let config = UplinkConfig { gate, ..UplinkConfig::UNPROCESSED };
+    let sent = |pre_roll_ms| {
+        let encoder = UplinkEncoderConfig {
+            pre_roll_ms,
+            codec: EncoderConfig { dtx: false, ..EncoderConfig::default() },
+            ..UplinkEncoderConfig::default()
+        };
+        packets(&mut Uplink::new(config), encoder, &samples, |_, _| {})
+    };
+    let start_ms = |sent: &[Kept]| (sent[0].timestamp - 1_000) / 48;
+    let (with, without) = (sent(60), sent(0));
+    assert_eq!(start_ms(&without) - start_ms(&with), 60);
+    assert!(start_ms(&with) <= 1_000, "starts at {} ms", start_ms(&with));
+    assert!(start_ms(&without) > 1_000, "the detector alone is too late, or the test is void");
+    // Packets follow each other without a hole, and only the first has the marker.
+    for pair in with.windows(2) {
+        assert_eq!(pair[1].timestamp - pair[0].timestamp, 960);
+        assert!(!pair[1].marker);
+    }
+    assert!(with[0].marker);
+}
+
+#[test]
+fn silence_makes_no_packets_and_time_goes_on() {
+    let mut samples = voice_between(3_000, 500, 1_000);
+    samples.extend(voice_between(3_000, 500, 1_000));
+    let config = UplinkConfig { gate: GateMode::default(), ..UplinkConfig::UNPROCESSED };
+    for duration in [FrameDuration::Ms10, FrameDuration::Ms20] {
+        let encoder = UplinkEncoderConfig { duration, ..UplinkEncoderConfig::default() };
+        let kept = packets(&mut Uplink::new(config), encoder, &samples, |_, _| {});
+        let spurts: Vec<&Kept> = kept.iter().filter(|packet| packet.marker).collect();
+        assert_eq!(spurts.len(), 2, "{duration:?}");
+        let apart = spurts[1].timestamp - spurts[0].timestamp;
+        assert!(apart.abs_diff(3_000 * 48) < 960 * 3, "{duration:?}: {apart}");
+        for packet in &kept {
+            let ms = packet.frame * 10 % 3_000;
+            assert!((500..1_500).contains(&ms), "{duration:?}: a packet at {ms} ms");
+            assert_eq!(packet.level == 127, packet.level > 90, "levels are those of the voice");
+        }
+        // Each spurt ends by fading into silence.
+        let last = kept.last().unwrap();
+        assert!(last.level > 50, "{duration:?}: {}", last.level);
+    }
+}
+
+#[test]
+fn an_open_gate_in_silence_is_stopped_by_dtx() {
+    let mut samples = signals::voice(48_000, 130.0, 51);
+    samples.extend(vec![0.0; 48_000 * 4]);
+    let kept = packets(
+        &mut Uplink::new(UplinkConfig::UNPROCESSED),
+        UplinkEncoderConfig::default(),
+        &samples,
+        |_, _| {},
+    );
+    let late = kept.iter().filter(|packet| packet.frame > 200).count();
+    assert!(late <= 8, "{late} packets in three seconds of silence");
+    assert!(kept.iter().filter(|packet| packet.frame < 100).count() >= 49);
+}
+
+#[test]
+fn what_is_said_while_muted_is_never_sent() {
+    // A loud tone while muted, quiet afterwards; then somebody presses the key.
+    let mut samples = signals::tone(48_000, 700.0, 0.8);
+    samples.extend(vec![0.0; 48_000]);
+    let gate = |gate| UplinkConfig { gate, ..UplinkConfig::UNPROCESSED };
+    let mut uplink = Uplink::new(gate(GateMode::Closed));
+    let talk = GateMode::PushToTalk { pressed: true, release_ms: 0 };
+    let config = UplinkEncoderConfig { pre_roll_ms: 100, ..UplinkEncoderConfig::default() };
+    let kept = packets(&mut uplink, config, &samples, |n, uplink| {
+        if n == 100 {
+            uplink.configure(gate(talk));
+        }
+    });
+    let mut decoder = Decoder::new().unwrap();
+    let mut out = [0.0; 960];
+    for packet in &kept {
+        assert!(packet.frame >= 100);
+        decoder.decode(&packet.payload, &mut out).unwrap();
+        assert!(signals::power_db(&out) < -60.0, "{} dB", signals::power_db(&out));
+    }
+}
+
+#[test]
+fn a_closed_microphone_does_not_stop_time() {
+    let mut encoder = UplinkEncoder::new(UplinkEncoderConfig::default(), u32::MAX - 100).unwrap();
+    encoder.skip(480);
+    assert_eq!(encoder.timestamp(), 379);
+}
