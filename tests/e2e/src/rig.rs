@@ -71,6 +71,15 @@ impl Rig {
         command
     }
 
+    /// The same, before all other work of the machine: tools that handle sound in their main
+    /// threads would drop some of it on a busy machine, and one late node makes all of a sound
+    /// server's graph late.
+    pub fn realtime_command(&self, program: &str) -> Command {
+        let mut command = self.command("chrt");
+        command.args(["--fifo", "50", program]);
+        command
+    }
+
     /// Starts a process of this world; its log is named after it.
     pub fn start(&self, command: Command, name: &str) -> Process {
         Process::start(command, name, &self.folder.path().join("logs"))

@@ -99,7 +99,7 @@ impl<'r> SoundServer<'r> {
     pub fn play(&self, speech: &Speech, microphone: &Device) -> Process {
         assert_eq!(microphone.kind, Kind::Microphone);
         let name = format!("player-{}", self.number());
-        let mut command = self.rig.command("pw-play");
+        let mut command = self.rig.realtime_command("pw-play");
         command.args(["--target", "0", "--properties", &node_properties(&name)]).arg(&speech.path);
         let process = self.rig.start(command, &name);
         // It plays nothing before it is linked, so that nothing is lost.
@@ -112,7 +112,7 @@ impl<'r> SoundServer<'r> {
         let name = format!("recorder-{}", self.number());
         let path = self.rig.path(&format!("{name}.wav"));
         let map: Vec<_> = (0..devices.len()).map(|n| format!("AUX{n}")).collect();
-        let mut command = self.rig.command("pw-record");
+        let mut command = self.rig.realtime_command("pw-record");
         command.args(["--target", "0", "--format", "f32", "--rate", &wav::RATE_HZ.to_string()]);
         command.args(["--channels", &devices.len().to_string(), "--channel-map", &map.join(",")]);
         command.args(["--properties", &node_properties(&name)]).arg(&path);

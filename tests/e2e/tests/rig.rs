@@ -34,7 +34,7 @@ fn a_microphone_and_a_speaker_are_recorded_on_one_clock() {
     let speaker = sound.speaker("bob-speaker");
     let silent = sound.speaker("carol-speaker");
     let loopback = |name: &str| {
-        let mut command = rig.command("pw-loopback");
+        let mut command = rig.realtime_command("pw-loopback");
         command.args(["--capture-props", "target.object=alice-microphone"]);
         command.args(["--playback-props", "target.object=bob-speaker", "--latency", "10"]);
         rig.start(command, name)
