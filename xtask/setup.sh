@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 build_packages="build-essential cmake file libasound2-dev libayatana-appindicator3-dev libclang-dev libgtk-3-dev
     libpipewire-0.3-dev librsvg2-dev libssl-dev libwebkit2gtk-4.1-dev libxdo-dev nasm patchelf pkg-config"
-test_packages="chromium dbus espeak-ng imagemagick iproute2 openbox pipewire pipewire-pulse pulseaudio-utils
+test_packages="chromium chromium-driver dbus espeak-ng imagemagick iproute2 openbox pipewire pipewire-pulse pulseaudio-utils
     python3-dev python3-venv webkit2gtk-driver wireplumber xdotool xvfb"
 
 purpose=${1:-build}
@@ -92,7 +92,7 @@ report_missing() {
         ;;
     esac
     if [ "$purpose" != build ]; then
-        for tool in Xvfb openbox WebKitWebDriver pipewire wireplumber pactl dbus-run-session chromium xdotool espeak-ng ip python3; do
+        for tool in Xvfb openbox WebKitWebDriver pipewire wireplumber pactl dbus-daemon chromium chromedriver xdotool espeak-ng ip python3; do
             command -v "$tool" >/dev/null || absent="$absent $tool"
         done
     fi
