@@ -1,0 +1,4 @@
+export * from './invite';
+export * from './rest';
+export * from './session';
+export { Backoff } from './backoff';

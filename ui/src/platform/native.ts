@@ -1,0 +1,119 @@
+import { Channel, invoke } from '@tauri-apps/api/core';
+import { listen } from '@tauri-apps/api/event';
+import type { EngineCommand, EngineEvent } from '../bindings/protocol';
+import {
+  Unreachable,
+  type Credentials,
+  type Engine,
+  type HttpRequest,
+  type HttpResponse,
+  type Platform,
+  type Socket,
+  type SocketHandlers,
+  type Storage,
+} from './platform';
+
+/** The desktop app: everything goes through commands of the shell. */
+export function createNativePlatform(): Platform {
+  return {
+    kind: 'native',
+    features: {
+      gate: true,
+      strongNoiseSuppression: true,
+      lowLatency: true,
+      outputChoice: true,
+      microphone: true,
+    },
+    homeServer: null,
+    engine: createEngine(),
+    storage,
+    http,
+    openSocket,
+    initialLink: () => invoke<string | null>('launch_link'),
+    onLink: (callback) => {
+      void listen<string>('link', ({ payload }) => callback(payload));
+    },
+    forgetLink: () => undefined,
+    onWake: (callback) => window.addEventListener('online', callback),
+    copyText: (text) =>
+      navigator.clipboard.writeText(text).then(
+        () => true,
+        () => false,
+      ),
+  };
+}
+
+function createEngine(): Engine {
+  const subscribers = new Set<(event: EngineEvent) => void>();
+  const channel = new Channel<EngineEvent>((event) => {
+    for (const subscriber of subscribers) subscriber(event);
+  });
+  // Each command waits for the one before, and the first for the subscription: order is kept and
+  // no event is missed.
+  let queue: Promise<unknown> = invoke('engine_subscribe', { channel });
+  return {
+    send: (command: EngineCommand) => {
+      const send = () => invoke('engine_send', { command });
+      queue = queue.then(send, send);
+    },
+    subscribe: (callback) => {
+      subscribers.add(callback);
+      return () => subscribers.delete(callback);
+    },
+  };
+}
+
+const storage: Storage = {
+  loadSettings: () => invoke<unknown>('settings_load'),
+  saveSettings: (settings) => invoke('settings_save', { settings }),
+  loadCredentials: () => invoke<Credentials>('credentials_load'),
+  saveCredentials: (credentials) => invoke('credentials_save', { credentials }),
+};
+
+async function http(base: string, request: HttpRequest): Promise<HttpResponse> {
+  try {
+    return await invoke<HttpResponse>('http', { request: { base, ...request } });
+  } catch (error) {
+    throw new Unreachable(String(error));
+  }
+}
+
+type SocketEvent =
+  | { type: 'open' }
+  | { type: 'message'; text: string }
+  | { type: 'close'; code: number; reason: string };
+
+/** 1006 (RFC 6455 §7.4.1): the connection ended without a close frame. */
+const CLOSED_ABNORMALLY = 1006;
+
+function openSocket(url: string, handlers: SocketHandlers): Socket {
+  let closed = false;
+  const channel = new Channel<SocketEvent>((event) => {
+    if (closed) return;
+    if (event.type === 'open') handlers.open();
+    else if (event.type === 'message') handlers.message(event.text);
+    else {
+      closed = true;
+      handlers.close(event.code, event.reason);
+    }
+  });
+  const fail = (error: unknown) => {
+    if (closed) return;
+    closed = true;
+    handlers.close(CLOSED_ABNORMALLY, String(error));
+  };
+  const id = invoke<number>('socket_open', { url, channel });
+  let queue: Promise<unknown> = id;
+  queue.catch(fail);
+  return {
+    send: (text) => {
+      if (closed) return;
+      queue = queue.then(async () => invoke('socket_send', { id: await id, text }));
+      queue.catch(fail);
+    },
+    close: () => {
+      closed = true;
+      id.then((id) => invoke('socket_close', { id })).catch(() => undefined);
+    },
+  };
+}

@@ -1,0 +1,85 @@
+import type { AudioSettings, UserId } from '../bindings/protocol';
+import type { Storage } from '../platform';
+
+export type Theme = 'system' | 'dark' | 'light';
+
+/** What people chose, on this device. */
+interface Choices {
+  theme: Theme;
+  audio: AudioSettings;
+  /** Loudness of people, 0 to 2, by [`volumeKey`]; absent for 1. */
+  volumes: Record<string, number>;
+  selfMute: boolean;
+  selfDeaf: boolean;
+  /** The list of members beside the channel. */
+  membersShown: boolean;
+  /** Where people were when they left. */
+  place: { base: string; guild: string; channel: string | null } | null;
+}
+
+const DEFAULTS: Choices = {
+  theme: 'system',
+  audio: {
+    input: null,
+    output: null,
+    inputGain: 1,
+    outputGain: 1,
+    echoCancellation: true,
+    noiseSuppression: 'standard',
+    automaticGain: true,
+    gate: { mode: 'voice', threshold: 0.5 },
+    lowLatency: false,
+    sounds: 0.5,
+  },
+  volumes: {},
+  selfMute: false,
+  selfDeaf: false,
+  membersShown: false,
+  place: null,
+};
+
+/** A slider that is dragged changes many times a second; the disk need not follow. */
+const SAVE_AFTER_MS = 300;
+
+export class Settings {
+  #choices = $state.raw<Choices>(DEFAULTS);
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(private readonly storage: Storage) {}
+
+  get current(): Readonly<Choices> {
+    return this.#choices;
+  }
+
+  /** Takes what an older version saved, and the defaults for what it lacks. */
+  async load(): Promise<void> {
+    const saved = ((await this.storage.loadSettings()) ?? {}) as Partial<Choices>;
+    this.#choices = {
+      ...DEFAULTS,
+      ...saved,
+      audio: { ...DEFAULTS.audio, ...saved.audio },
+    };
+  }
+
+  set(changes: Partial<Choices>): void {
+    this.#choices = { ...this.#choices, ...changes };
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.storage.saveSettings(this.#choices), SAVE_AFTER_MS);
+  }
+
+  volumeOf(base: string, user: UserId): number {
+    return this.#choices.volumes[volumeKey(base, user)] ?? 1;
+  }
+
+  setVolume(base: string, user: UserId, volume: number): void {
+    const key = volumeKey(base, user);
+    const volumes = { ...this.#choices.volumes, [key]: volume };
+    if (volume === 1) Reflect.deleteProperty(volumes, key);
+    this.set({ volumes });
+  }
+}
+
+/** Ids are unique on one server only. */
+function volumeKey(base: string, user: UserId): string {
+  return `${base} ${user}`;
+}
