@@ -5,7 +5,7 @@
 mod demo;
 mod process;
 
-use demo::Demo;
+use demo::{LinkFiles, Links};
 use process::{Child, Interrupt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,20 +22,23 @@ pub fn run(root: &Path) -> Result<(), String> {
     build(root)?;
     let folder = root.join("target/run");
     let binaries = target_folder(root).join("debug");
-    let mut server = start_server(&binaries, &folder)?;
-    let demo = Demo::prepare(ORIGIN, &mut server, &folder, &interrupt)?;
+    let files = LinkFiles::fresh(&folder)?;
+    let mut server = start_server(&binaries, &folder, &files)?;
+    let links = Links::wait(&files, ORIGIN, &mut server, &interrupt)?;
     println!(
         "\nA second person joins by opening this link in a browser on this machine:\n  {}\n",
-        demo.guest_link
+        links.invite
     );
     if has_display() {
-        let mut app = start_app(&binaries, &demo)?;
+        let config = folder.join("app");
+        demo::sign_in_owner(ORIGIN, &links, &config)?;
+        let mut app = start_app(&binaries, &config)?;
         println!("Closing the app or Ctrl-C ends the server too.");
-        process::wait_for_any(&mut [&mut app, &mut server], &interrupt)
+        process::wait_for_any(&mut app, &mut [&mut server], &interrupt)
     } else {
         println!("There is no display for the app. The guild's owner opens this in a browser instead:");
-        println!("  {}\n\nCtrl-C ends the server.", demo.owner_link);
-        process::wait_for_any(&mut [&mut server], &interrupt)
+        println!("  {}\n\nCtrl-C ends the server.", links.owner);
+        process::wait_for_any(&mut server, &mut [], &interrupt)
     }
 }
 
@@ -46,19 +49,20 @@ fn build(root: &Path) -> Result<(), String> {
     succeed(Command::new("cargo").args(["build", "--locked"]).args(packages).current_dir(root))
 }
 
-fn start_server(binaries: &Path, folder: &Path) -> Result<Child, String> {
+fn start_server(binaries: &Path, folder: &Path, files: &LinkFiles) -> Result<Child, String> {
     let mut command = Command::new(binaries.join("voicehall-server"));
     command.arg("serve").arg("--data").arg(folder.join("server"));
+    command.arg("--owner-link-file").arg(&files.owner).arg("--invite-link-file").arg(&files.invite);
     command.env("VOICEHALL_HTTP_LISTEN", ORIGIN.trim_start_matches("http://"));
     command.env("VOICEHALL_HTTP_PUBLIC_URL", ORIGIN);
     command.env("VOICEHALL_VOICE_BIND", "127.0.0.1");
     command.env("VOICEHALL_GUILD_NAME", "Demo");
-    Child::start_reading("voicehall-server", &mut command)
+    Child::start("voicehall-server", &mut command)
 }
 
-fn start_app(binaries: &Path, demo: &Demo) -> Result<Child, String> {
+fn start_app(binaries: &Path, config: &Path) -> Result<Child, String> {
     let mut command = Command::new(binaries.join("voicehall"));
-    command.env("XDG_CONFIG_HOME", &demo.app_config);
+    command.env("XDG_CONFIG_HOME", config);
     Child::start("voicehall", &mut command)
 }
 

@@ -1,10 +1,8 @@
 //! The processes that `make run` starts, and their end: whatever ends first, or a signal, ends all.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,9 +11,6 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// How long a process may take to end when it is asked to.
 const END_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Lines of output that wait to be read.
-const LINES_MAX: usize = 1000;
 
 /// Whether somebody pressed Ctrl-C, or asked this process to end.
 #[derive(Clone)]
@@ -44,8 +39,6 @@ impl Interrupt {
 pub struct Child {
     name: &'static str,
     process: std::process::Child,
-    /// What it prints, where that is read here.
-    pub lines: Option<Receiver<String>>,
 }
 
 impl Child {
@@ -55,26 +48,7 @@ impl Child {
     /// When it cannot be started.
     pub fn start(name: &'static str, command: &mut Command) -> Result<Self, String> {
         let process = command.spawn().map_err(|error| format!("{name}: {error}"))?;
-        Ok(Self { name, process, lines: None })
-    }
-
-    /// Starts a process whose output is passed on and can be read in `lines` too.
-    ///
-    /// # Errors
-    /// When it cannot be started.
-    pub fn start_reading(name: &'static str, command: &mut Command) -> Result<Self, String> {
-        let mut child = Self::start(name, command.stdout(Stdio::piped()))?;
-        let output = child.process.stdout.take().expect("the output is piped");
-        let (sender, lines) = sync_channel(LINES_MAX);
-        thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                println!("{line}");
-                // Once nobody reads them any more, lines are only passed on.
-                let _ = sender.try_send(line);
-            }
-        });
-        child.lines = Some(lines);
-        Ok(child)
+        Ok(Self { name, process })
     }
 
     /// How it ended, if it did.
@@ -109,23 +83,23 @@ impl Drop for Child {
     }
 }
 
-/// Waits until any process ends or a signal comes. The first is the one that may end: it was asked
-/// to by a person.
+/// Waits until a process ends or a signal comes. `first` may end: a person closed it.
 ///
 /// # Errors
-/// When another ends by itself.
-pub fn wait_for_any(children: &mut [&mut Child], interrupt: &Interrupt) -> Result<(), String> {
-    loop {
-        if interrupt.came() {
-            return Ok(());
+/// When `first` failed, or one of the others ended by itself.
+pub fn wait_for_any(
+    first: &mut Child,
+    others: &mut [&mut Child],
+    interrupt: &Interrupt,
+) -> Result<(), String> {
+    while !interrupt.came() {
+        if let Some(end) = others.iter_mut().find_map(|other| other.ended()) {
+            return Err(end);
         }
-        for (index, child) in children.iter_mut().enumerate() {
-            match child.ended() {
-                Some(_) if index == 0 && child.lines.is_none() => return Ok(()),
-                Some(end) => return Err(end),
-                None => {}
-            }
+        if let Ok(Some(status)) = first.process.try_wait() {
+            return if status.success() { Ok(()) } else { Err(format!("{} ended: {status}", first.name)) };
         }
         thread::sleep(LOOK);
     }
+    Ok(())
 }
