@@ -1,0 +1,296 @@
+//! The engine's task: leads the call, from commands and from what the session, the media thread
+//! and the devices tell.
+
+use crate::devices::Devices;
+use crate::figures::CallFigures;
+use crate::media::{MediaThread, Notice, Order, Seat};
+use crate::receive::Receiver;
+use crate::session::{Change, Identity, JoinError, Session};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use voicehall_device::{AudioSystem, Sound, UiSounds};
+use voicehall_protocol::engine::{AudioSettings, Command, Event, SessionState};
+use voicehall_protocol::rtp::SourceId;
+
+/// How often device events are looked for: well within the second that a change may take.
+const DEVICE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Sources whose volume is remembered. Sources are numbered anew with each session, so only
+/// those of the present call matter.
+const VOLUMES_MAX: usize = 4096;
+
+/// Where the call stands.
+enum Call {
+    /// There is none.
+    Idle,
+    /// It was lost; the user interface will join again.
+    Lost,
+    /// The join is posted.
+    Joining(JoinHandle<Result<Joined, JoinError>>),
+    /// The session is open.
+    Open { session: Session, figures: CallFigures, connected: bool },
+}
+
+struct Joined {
+    session: Session,
+    seat: Box<Seat>,
+}
+
+/// What became of a call.
+enum News {
+    Joined(Result<Joined, JoinError>),
+    Changed(Change),
+}
+
+pub(crate) struct Control {
+    http: reqwest::Client,
+    identity: Arc<Identity>,
+    media: MediaThread,
+    devices: Devices,
+    settings: AudioSettings,
+    sounds: Option<UiSounds>,
+    events: mpsc::Sender<Event>,
+    call: Call,
+    volumes: HashMap<SourceId, f32>,
+    silent: bool,
+    monitoring: bool,
+    speaking: bool,
+}
+
+impl Control {
+    pub(crate) fn new(
+        audio: Arc<dyn AudioSystem>,
+        http: reqwest::Client,
+        identity: Identity,
+        media: MediaThread,
+        settings: AudioSettings,
+        sounds: Option<UiSounds>,
+        events: mpsc::Sender<Event>,
+    ) -> Self {
+        Self {
+            http,
+            identity: Arc::new(identity),
+            media,
+            devices: Devices::new(audio),
+            settings,
+            sounds,
+            events,
+            call: Call::Idle,
+            volumes: HashMap::new(),
+            silent: false,
+            monitoring: false,
+            speaking: false,
+        }
+    }
+
+    /// Runs until nobody can send commands any more.
+    pub(crate) async fn run(
+        mut self,
+        mut commands: mpsc::Receiver<Command>,
+        mut notices: mpsc::Receiver<Notice>,
+    ) {
+        let mut ticks = tokio::time::interval(DEVICE_INTERVAL);
+        loop {
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(command) => self.command(command),
+                    None => break,
+                },
+                Some(notice) = notices.recv() => self.notice(notice),
+                news = news(&mut self.call) => self.news(news),
+                _ = ticks.tick() => {
+                    for event in self.devices.events() {
+                        self.tell(event);
+                    }
+                }
+            }
+        }
+        if let Call::Open { session, .. } = self.call {
+            session.close().await;
+        }
+        // Joins the thread, which takes as long as its longest sleep.
+        let _ = tokio::task::spawn_blocking(move || drop(self.media)).await;
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Join { url, ticket, bitrate } => self.join(url, ticket, bitrate),
+            Command::Leave {} => {
+                let was_open = matches!(self.call, Call::Open { .. });
+                self.end(SessionState::Idle {});
+                if was_open {
+                    self.play(Sound::Leave);
+                }
+            }
+            Command::SetMuted { muted, deafened } => {
+                self.media.instruct(Order::Mute { muted, deafened });
+                let silent = muted || deafened;
+                if silent != self.silent {
+                    self.silent = silent;
+                    self.play(if silent { Sound::Mute } else { Sound::Unmute });
+                }
+            }
+            Command::SetVolume { source, volume } => self.set_volume(source, volume),
+            Command::SetAudio { settings } => self.set_audio(settings),
+            Command::Monitor { enabled } => {
+                self.monitoring = enabled;
+                self.open_devices();
+            }
+        }
+    }
+
+    fn join(&mut self, url: String, ticket: String, bitrate: u32) {
+        self.hang_up(Call::Idle);
+        self.state(SessionState::Connecting {});
+        let (http, identity) = (self.http.clone(), Arc::clone(&self.identity));
+        self.call = Call::Joining(tokio::spawn(async move {
+            // The decoders take a few milliseconds to set up; the round trip takes as long.
+            let receiver = tokio::task::spawn_blocking(|| Receiver::new(Instant::now()));
+            let (session, link) = Session::open(&http, &url, ticket, &identity).await?;
+            let Ok(Ok(receiver)) = receiver.await else { return Err(JoinError::Unreachable) };
+            let seat = Box::new(Seat { link, receiver, source: session.source });
+            Ok(Joined { session, seat })
+        }));
+        self.media.instruct(Order::Bitrate(bitrate));
+        self.open_devices();
+    }
+
+    fn news(&mut self, news: News) {
+        match news {
+            News::Joined(Ok(joined)) => self.take(joined),
+            News::Joined(Err(JoinError::Refused(code))) => self.end(SessionState::Refused { code }),
+            News::Joined(Err(JoinError::Unreachable)) => self.end(SessionState::Unreachable {}),
+            News::Changed(Change::Connected) => self.connected(),
+            News::Changed(Change::Closed) => {
+                self.end(SessionState::Ended { reason: None });
+                self.play(Sound::Leave);
+            }
+            News::Changed(Change::Lost) => {
+                if matches!(self.call, Call::Open { connected: true, .. }) {
+                    self.hang_up(Call::Lost);
+                    self.state(SessionState::Lost {});
+                } else {
+                    self.end(SessionState::Unreachable {});
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, joined: Joined) {
+        let Joined { session, seat } = joined;
+        self.media.instruct(Order::Take(seat));
+        for (source, volume) in &self.volumes {
+            self.media.instruct(Order::Volume { source: *source, volume: *volume });
+        }
+        self.call = Call::Open { session, figures: CallFigures::default(), connected: false };
+    }
+
+    fn connected(&mut self) {
+        let Call::Open { session, connected, .. } = &mut self.call else { return };
+        // A connection that was about to be given up may come back by itself.
+        if std::mem::replace(connected, true) {
+            return;
+        }
+        let source = session.source;
+        self.state(SessionState::Connected { source });
+        self.play(Sound::Join);
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        match notice {
+            Notice::Input { level_dbfs, speech, sending } => {
+                self.tell(Event::Input { level_dbfs, speech, sending });
+            }
+            Notice::Speaking(sources) => {
+                if matches!(self.call, Call::Open { .. }) {
+                    self.speaking = !sources.is_empty();
+                    self.tell(Event::Speaking { sources });
+                }
+            }
+            Notice::Quality(quality) => {
+                let Call::Open { session, figures, connected: true } = &mut self.call else { return };
+                let stats = figures.update(Instant::now(), &quality, &session.figures);
+                self.media.instruct(Order::ExpectedLoss(stats.loss_up));
+                self.tell(Event::Stats { stats });
+            }
+        }
+    }
+
+    fn set_volume(&mut self, source: SourceId, volume: f32) {
+        let known = self.volumes.contains_key(&source);
+        if !known && self.volumes.len() >= VOLUMES_MAX {
+            self.volumes.clear();
+        }
+        self.volumes.insert(source, volume);
+        self.media.instruct(Order::Volume { source, volume });
+    }
+
+    fn set_audio(&mut self, settings: AudioSettings) {
+        if (&settings.input, &settings.output) != (&self.settings.input, &self.settings.output) {
+            self.media.instruct(Devices::choose(&settings));
+        }
+        self.settings = settings.clone();
+        self.media.instruct(Order::Audio(Box::new(settings)));
+    }
+
+    /// Ends the call for good.
+    fn end(&mut self, state: SessionState) {
+        self.hang_up(Call::Idle);
+        self.open_devices();
+        self.state(state);
+    }
+
+    /// Closes the session, if there is one.
+    fn hang_up(&mut self, next: Call) {
+        match std::mem::replace(&mut self.call, next) {
+            Call::Idle | Call::Lost => {}
+            Call::Joining(join) => join.abort(),
+            Call::Open { session, .. } => {
+                self.media.instruct(Order::Leave);
+                tokio::spawn(session.close());
+                if std::mem::take(&mut self.speaking) {
+                    self.tell(Event::Speaking { sources: vec![] });
+                }
+            }
+        }
+    }
+
+    /// Opens what is needed now, and closes what is not.
+    fn open_devices(&mut self) {
+        let in_call = !matches!(self.call, Call::Idle);
+        let (microphone, speaker) = (in_call || self.monitoring, in_call);
+        for instruction in self.devices.open(microphone, speaker, &self.settings) {
+            self.media.instruct(instruction);
+        }
+    }
+
+    fn play(&self, sound: Sound) {
+        if let Some(sounds) = self.sounds.as_ref().filter(|_| self.settings.sounds > 0.0) {
+            sounds.play(sound);
+        }
+    }
+
+    fn state(&self, state: SessionState) {
+        tracing::debug!(?state, "session");
+        self.tell(Event::State { state });
+    }
+
+    fn tell(&self, event: Event) {
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.events.try_send(event) {
+            tracing::warn!("nobody reads the engine's events");
+        }
+    }
+}
+
+/// Waits for what becomes of the call; for ever if there is none. May be dropped at any time.
+async fn news(call: &mut Call) -> News {
+    match call {
+        Call::Idle | Call::Lost => std::future::pending().await,
+        Call::Joining(join) => News::Joined(join.await.unwrap_or(Err(JoinError::Unreachable))),
+        // The changes end only with the session itself.
+        Call::Open { session, .. } => News::Changed(session.changes.recv().await.unwrap_or(Change::Lost)),
+    }
+}

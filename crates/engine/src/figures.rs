@@ -1,0 +1,53 @@
+//! A call's figures over the last second, from counters that only grow.
+
+use crate::media::Quality;
+use crate::session::Figures;
+use std::time::Instant;
+use voicehall_protocol::engine::CallStats;
+
+/// The counters at the last reading.
+#[derive(Debug, Default)]
+pub(crate) struct CallFigures {
+    last: Option<(Instant, Quality, u64)>,
+}
+
+impl CallFigures {
+    /// The figures since the last call.
+    pub(crate) fn update(&mut self, now: Instant, quality: &Quality, network: &Figures) -> CallStats {
+        let sent = network.sent_bytes();
+        let before = self.last.replace((now, *quality, sent));
+        let (elapsed_s, since, sent_before) = match before {
+            Some((at, quality, sent)) => (now.saturating_duration_since(at).as_secs_f32(), quality, sent),
+            None => (1.0, Quality::default(), 0),
+        };
+        let lost = quality.lost.saturating_sub(since.lost) as f32;
+        let received = quality.received.saturating_sub(since.received) as f32;
+        let bits = |now: u64, before: u64| (now.saturating_sub(before) * 8) as f32 / elapsed_s.max(0.1);
+        CallStats {
+            rtt_ms: network.round_trip().map(|round_trip| round_trip.as_secs_f32() * 1e3),
+            loss_down: if lost > 0.0 { lost / (lost + received) } else { 0.0 },
+            loss_up: network.loss_up(),
+            jitter_ms: quality.jitter.as_secs_f32() * 1e3,
+            buffer_ms: quality.buffer.as_secs_f32() * 1e3,
+            bitrate_down: bits(quality.payload_bytes, since.payload_bytes) as u32,
+            bitrate_up: bits(sent, sent_before) as u32,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn figures_are_of_the_last_second_alone() {
+        let (mut figures, start, network) = (CallFigures::default(), Instant::now(), Figures::default());
+        let first = Quality { received: 90, lost: 10, payload_bytes: 8_000, ..Quality::default() };
+        let stats = figures.update(start, &first, &network);
+        assert_eq!((stats.loss_down, stats.bitrate_down, stats.rtt_ms), (0.1, 64_000, None));
+        let second = Quality { received: 190, payload_bytes: 20_000, ..first };
+        let stats = figures.update(start + Duration::from_secs(2), &second, &network);
+        assert_eq!((stats.loss_down, stats.bitrate_down), (0.0, 48_000));
+    }
+}

@@ -1,0 +1,207 @@
+//! The mixing desk: what the media thread does with a frame from the microphone and with the
+//! speaker's wish for another. It knows no device and no clock.
+
+use super::meters::{InputMeter, SpeakingList};
+use super::{Notice, Order, VoiceTap};
+use crate::receive::Receiver;
+use crate::send::Sender;
+use crate::session::Link;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use voicehall_audio::{FRAME_SAMPLES, Frame, Limiter, SAMPLE_RATE};
+use voicehall_protocol::engine::AudioSettings;
+use voicehall_protocol::rtp::SourceId;
+
+/// Mixed frames kept as the echo canceller's reference. Microphone and speaker take turns, so one
+/// is the rule; more bridge a callback that comes late.
+const REFERENCE_FRAMES_MAX: usize = 4;
+
+/// A microphone that was silent for longer was closed meanwhile, and its RTP time has to catch up.
+const CAPTURE_GAP: Duration = Duration::from_millis(100);
+
+/// Time of one frame.
+const FRAME: Duration = Duration::from_millis(10);
+
+/// A call's place at the desk.
+pub(crate) struct Seat {
+    /// Packets both ways.
+    pub link: Link,
+    /// Fresh slots.
+    pub receiver: Receiver,
+    /// The own microphone.
+    pub source: SourceId,
+}
+
+/// The desk itself. It belongs to the media thread.
+pub(super) struct Desk {
+    sender: Sender,
+    seat: Option<Seat>,
+    tap: Option<Box<dyn VoiceTap>>,
+    muted: bool,
+    deafened: bool,
+    output_gain: f32,
+    limiter: Limiter,
+    references: VecDeque<Frame>,
+    captured_at: Option<Instant>,
+    played_frames: u64,
+    input: InputMeter,
+    speaking: SpeakingList,
+    notices: mpsc::Sender<Notice>,
+}
+
+impl Desk {
+    pub(super) fn new(
+        sender: Sender,
+        settings: &AudioSettings,
+        tap: Option<Box<dyn VoiceTap>>,
+        notices: mpsc::Sender<Notice>,
+    ) -> Self {
+        Self {
+            sender,
+            seat: None,
+            tap,
+            muted: false,
+            deafened: false,
+            output_gain: settings.output_gain,
+            limiter: Limiter::default(),
+            references: VecDeque::with_capacity(REFERENCE_FRAMES_MAX),
+            captured_at: None,
+            played_frames: 0,
+            input: InputMeter::default(),
+            speaking: SpeakingList::default(),
+            notices,
+        }
+    }
+
+    /// Carries out what the engine wants.
+    pub(super) fn carry_out(&mut self, order: Order) {
+        match order {
+            Order::Take(seat) => self.seat = Some(*seat),
+            Order::Leave => {
+                self.seat = None;
+                self.speaking.clear();
+            }
+            Order::Mute { muted, deafened } => {
+                (self.muted, self.deafened) = (muted, deafened);
+                self.sender.set_muted(muted || deafened);
+            }
+            Order::Volume { source, volume } => {
+                if let Some(seat) = &mut self.seat {
+                    seat.receiver.set_volume(source, volume);
+                }
+            }
+            Order::Audio(settings) => {
+                self.output_gain = settings.output_gain;
+                if let Err(error) = self.sender.set_audio(&settings) {
+                    tracing::error!(%error, "the microphone keeps its settings");
+                }
+            }
+            Order::Bitrate(bitrate) => self.sender.set_bitrate(bitrate),
+            Order::ExpectedLoss(loss) => self.sender.set_expected_loss(loss),
+        }
+    }
+
+    /// Takes 10 ms of the microphone.
+    pub(super) fn captured(&mut self, now: Instant, frame: &mut Frame) {
+        self.skip_gap(now);
+        let reference = self.references.pop_front();
+        let reference = reference.as_ref();
+        let mut sent = false;
+        let report = match &self.seat {
+            None => self.sender.meter(frame, reference),
+            Some(seat) => {
+                let outgoing = &seat.link.outgoing;
+                let captured = self.sender.capture(frame, reference, |packet| {
+                    // Full only while the network task hangs; voice that waits is worth nothing.
+                    sent |= outgoing.try_send(packet).is_ok();
+                });
+                match captured {
+                    Ok(report) => report,
+                    Err(error) => {
+                        tracing::error!(%error, "a frame of the microphone is lost");
+                        return;
+                    }
+                }
+            }
+        };
+        let sending = self.seat.is_some() && (sent || report.talking) && !self.muted && !self.deafened;
+        if let Some(notice) = self.input.update(&report, sending) {
+            self.notify(notice);
+        }
+        let own = self.seat.as_ref().filter(|_| sending).map(|seat| seat.source);
+        self.speaking.set_own(own);
+    }
+
+    /// Makes the next 10 ms for the speaker.
+    pub(super) fn render(&mut self, now: Instant, frame: &mut Frame) {
+        let heard = match &mut self.seat {
+            None => {
+                frame.fill(0.0);
+                false
+            }
+            Some(seat) => {
+                while let Ok((arrival, packet)) = seat.link.arrived.pop() {
+                    seat.receiver.push(arrival, &packet);
+                }
+                let heard = match &mut self.tap {
+                    None => seat.receiver.mix(now, frame),
+                    Some(tap) => {
+                        let start = self.played_frames * FRAME_SAMPLES as u64;
+                        seat.receiver.mix_with_tap(now, frame, |source, at, samples| {
+                            tap.voice(source, start + at as u64, samples);
+                        })
+                    }
+                };
+                self.speaking.set_heard(seat.receiver.audible());
+                heard
+            }
+        };
+        self.played_frames += 1;
+        if self.deafened {
+            frame.fill(0.0);
+        }
+        if self.output_gain != 1.0 {
+            frame.iter_mut().for_each(|sample| *sample *= self.output_gain);
+        }
+        if self.output_gain > 1.0 {
+            self.limiter.process(frame);
+        }
+        self.refer(frame, heard && !self.deafened);
+        if let Some(notice) = self.speaking.update(now) {
+            self.notify(notice);
+        }
+    }
+
+    /// What the receive path measured, for the call's figures.
+    pub(super) fn receiver(&self) -> Option<&Receiver> {
+        self.seat.as_ref().map(|seat| &seat.receiver)
+    }
+
+    pub(super) fn notify(&self, notice: Notice) {
+        // The engine's task reads these between other things; what does not fit is superseded by
+        // the next one anyway.
+        let _ = self.notices.try_send(notice);
+    }
+
+    fn refer(&mut self, frame: &Frame, heard: bool) {
+        if self.references.len() == REFERENCE_FRAMES_MAX {
+            self.references.pop_front();
+        }
+        // Silence is a reference too while frames wait, or the others would move in time.
+        if heard || !self.references.is_empty() {
+            self.references.push_back(*frame);
+        }
+    }
+
+    fn skip_gap(&mut self, now: Instant) {
+        if let Some(last) = self.captured_at.replace(now) {
+            let gap = now.saturating_duration_since(last);
+            if gap > CAPTURE_GAP {
+                let missing = (gap - FRAME).as_millis() as u64 * u64::from(SAMPLE_RATE) / 1000;
+                // RTP time wraps; so may this.
+                self.sender.skip(missing as u32);
+            }
+        }
+    }
+}

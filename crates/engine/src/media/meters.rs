@@ -1,0 +1,120 @@
+//! What people see of the sound: their own level, and who is heard.
+
+use super::Notice;
+use crate::send::CaptureReport;
+use std::time::{Duration, Instant};
+use voicehall_protocol::rtp::{SourceId, VOICE_SLOTS};
+
+/// Frames between two readings of the input: 50 ms.
+const INPUT_FRAMES: u32 = 5;
+
+/// Lowest level shown, in dBFS.
+const FLOOR_DBFS: f32 = -96.0;
+
+/// Shortest time between two lists of who is heard.
+const SPEAKING_INTERVAL: Duration = Duration::from_millis(50);
+
+/// The microphone's meter.
+#[derive(Debug, Default)]
+pub(super) struct InputMeter {
+    frames: u32,
+    power: f32,
+    speech: f32,
+    sending: bool,
+}
+
+impl InputMeter {
+    /// Takes what was found out about a frame, and gives a reading every 50 ms.
+    pub(super) fn update(&mut self, report: &CaptureReport, sending: bool) -> Option<Notice> {
+        self.frames += 1;
+        self.power += 10_f32.powf(report.output.rms_dbfs / 10.0);
+        self.speech = self.speech.max(report.voice_probability);
+        self.sending |= sending;
+        if self.frames < INPUT_FRAMES {
+            return None;
+        }
+        let read = std::mem::take(self);
+        let level_dbfs = (10.0 * (read.power / INPUT_FRAMES as f32).log10()).clamp(FLOOR_DBFS, 0.0);
+        Some(Notice::Input { level_dbfs, speech: read.speech, sending: read.sending })
+    }
+}
+
+/// Who is heard now, told when it changes.
+#[derive(Debug)]
+pub(super) struct SpeakingList {
+    heard: Vec<SourceId>,
+    own: Option<SourceId>,
+    told: Vec<SourceId>,
+    told_at: Option<Instant>,
+}
+
+impl Default for SpeakingList {
+    fn default() -> Self {
+        let sources = || Vec::with_capacity(VOICE_SLOTS * 2 + 1);
+        Self { heard: sources(), own: None, told: sources(), told_at: None }
+    }
+}
+
+impl SpeakingList {
+    pub(super) fn set_own(&mut self, own: Option<SourceId>) {
+        self.own = own;
+    }
+
+    pub(super) fn set_heard(&mut self, heard: impl Iterator<Item = SourceId>) {
+        self.heard.clear();
+        self.heard.extend(heard);
+    }
+
+    /// Nobody is heard any more: the call is over.
+    pub(super) fn clear(&mut self) {
+        self.heard.clear();
+        self.own = None;
+    }
+
+    /// The list, if it is another one than was told last and that was long enough ago.
+    pub(super) fn update(&mut self, now: Instant) -> Option<Notice> {
+        let recent = |at: Instant| now.saturating_duration_since(at) < SPEAKING_INTERVAL;
+        if self.told_at.is_some_and(recent) {
+            return None;
+        }
+        self.heard.extend(self.own);
+        self.heard.sort_unstable();
+        self.heard.dedup();
+        let changed = self.heard != self.told;
+        if changed {
+            self.told.clone_from(&self.heard);
+            self.told_at = Some(now);
+        }
+        self.heard.retain(|source| Some(*source) != self.own);
+        changed.then(|| Notice::Speaking(self.told.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_who_speaks_only_when_it_changes_and_not_too_often() {
+        let mut list = SpeakingList::default();
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let told = |notice| match notice {
+            Some(Notice::Speaking(sources)) => {
+                Some(sources.iter().map(|s: &SourceId| s.0).collect::<Vec<_>>())
+            }
+            _ => None,
+        };
+        assert_eq!(told(list.update(at(0))), None, "nobody, as before");
+        list.set_heard([SourceId(8), SourceId(4)].into_iter());
+        assert_eq!(told(list.update(at(10))), Some(vec![4, 8]));
+        assert_eq!(told(list.update(at(100))), None);
+        list.set_own(Some(SourceId(12)));
+        assert_eq!(told(list.update(at(110))), Some(vec![4, 8, 12]));
+        list.set_own(None);
+        assert_eq!(told(list.update(at(120))), None, "too soon");
+        assert_eq!(told(list.update(at(160))), Some(vec![4, 8]));
+        list.clear();
+        assert_eq!(told(list.update(at(300))), Some(vec![]));
+    }
+}

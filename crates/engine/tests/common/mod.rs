@@ -1,0 +1,243 @@
+//! A real voice node behind a real join, and people: engines on virtual devices, whose microphone
+//! and speaker the test holds.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+pub mod signal;
+
+use axum::{Json, Router, extract::State, http::StatusCode, routing::post};
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::mpsc;
+use voicehall_device::{VirtualAudio, VirtualMicrophone, VirtualSpeaker};
+use voicehall_engine::{Engine, EngineConfig, http_client};
+use voicehall_protocol::engine::{AudioSettings, Command, Event, Gate, NoiseSuppression, SessionState};
+use voicehall_protocol::ids::{ChannelId, UserId, VoiceSessionId};
+use voicehall_protocol::rest::{ErrorBody, ErrorCode};
+use voicehall_protocol::rtp::SourceId;
+use voicehall_protocol::ticket::{SessionBits, Ticket, TicketKey};
+use voicehall_protocol::voice::{JOIN_PATH, JoinAnswer, JoinRequest};
+use voicehall_server::voice::{JoinError, VoiceConfig, VoiceNode};
+
+/// How long anything may take before a test fails: far more than it does.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Samples in 10 ms.
+pub const FRAME: usize = 480;
+
+static NUMBERS: AtomicU64 = AtomicU64::new(1);
+
+/// A voice node and its join.
+pub struct Node {
+    pub voice: VoiceNode,
+    key: TicketKey,
+    url: String,
+    http: tokio::task::JoinHandle<()>,
+}
+
+impl Node {
+    pub async fn start() -> Self {
+        let key = TicketKey::new([7; 32]);
+        let config = VoiceConfig {
+            bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port_first: 0,
+            shards: 1,
+            advertise: vec![],
+            node: 1,
+            epoch: 1,
+            key: key.clone(),
+        };
+        let (voice, _events) = VoiceNode::start(config).unwrap();
+        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address: SocketAddr = listener.local_addr().unwrap();
+        let routes = Router::new().route(JOIN_PATH, post(join)).with_state(voice.clone());
+        let http = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+        Self { voice, key, url: format!("http://{address}{JOIN_PATH}"), http }
+    }
+
+    /// The command that joins the node's only channel.
+    pub fn join_command(&self) -> Command {
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let ticket = self.key.seal(&Ticket {
+            node: 1,
+            epoch: 1,
+            user: UserId(number),
+            session: VoiceSessionId(number),
+            channel: ChannelId(1),
+            bits: SessionBits::SPEAK,
+            expires_s: now_s as u32 + 30,
+        });
+        Command::Join { url: self.url.clone(), ticket, bitrate: 64_000 }
+    }
+
+    /// The node disappears without a word to anybody.
+    pub async fn stop(self) {
+        self.http.abort();
+        self.voice.stop().await;
+    }
+}
+
+async fn join(
+    State(voice): State<VoiceNode>,
+    Json(request): Json<JoinRequest>,
+) -> Result<Json<JoinAnswer>, (StatusCode, Json<ErrorBody>)> {
+    voice.join(&request).await.map(Json).map_err(|error| {
+        let code = match error {
+            JoinError::Ticket(_) => ErrorCode::TicketInvalid,
+            JoinError::Used => ErrorCode::TicketUsed,
+            JoinError::Foreign => ErrorCode::TicketForeign,
+            JoinError::Full | JoinError::Stopping => ErrorCode::Unavailable,
+        };
+        let body = ErrorBody { code, message: error.to_string(), retry_after_ms: None };
+        (StatusCode::FORBIDDEN, Json(body))
+    })
+}
+
+/// Settings that leave the sound alone.
+pub fn raw() -> AudioSettings {
+    AudioSettings {
+        echo_cancellation: false,
+        noise_suppression: NoiseSuppression::Off,
+        automatic_gain: false,
+        gate: Gate::Open,
+        sounds: 0.0,
+        ..AudioSettings::default()
+    }
+}
+
+/// Somebody with an engine.
+pub struct Person {
+    pub engine: Engine,
+    pub source: SourceId,
+    pub sound: Sound,
+    events: mpsc::Receiver<Event>,
+}
+
+impl Person {
+    pub fn new(settings: AudioSettings) -> Self {
+        let (audio, microphone, speaker) = VirtualAudio::new();
+        let http = http_client().unwrap();
+        let config = EngineConfig { http, settings, sounds: None, tap: None };
+        let (engine, events) = Engine::start(Arc::new(audio), config).unwrap();
+        Self { engine, source: SourceId(0), sound: Sound::start(microphone, speaker), events }
+    }
+
+    /// Somebody who is connected.
+    pub async fn joined(node: &Node) -> Self {
+        let mut person = Self::new(raw());
+        person.join(node).await;
+        person
+    }
+
+    pub async fn join(&mut self, node: &Node) {
+        self.engine.send(node.join_command()).unwrap();
+        let state = self.state(|state| !matches!(state, SessionState::Connecting {})).await;
+        let SessionState::Connected { source } = state else { panic!("{state:?}") };
+        self.source = source;
+    }
+
+    /// Waits for an event and returns what `pick` made of it.
+    pub async fn event<T>(&mut self, pick: impl Fn(&Event) -> Option<T>) -> T {
+        let wait = async {
+            loop {
+                let event = self.events.recv().await.expect("the engine runs");
+                if let Some(picked) = pick(&event) {
+                    return picked;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.expect("the event comes")
+    }
+
+    pub async fn state(&mut self, wanted: impl Fn(&SessionState) -> bool) -> SessionState {
+        self.event(|event| match event {
+            Event::State { state } if wanted(state) => Some(state.clone()),
+            _ => None,
+        })
+        .await
+    }
+}
+
+/// Somebody's microphone and speaker, driven in real time.
+pub struct Sound {
+    shared: Arc<Mutex<Shared>>,
+    pub microphone: VirtualMicrophone,
+    pub speaker: VirtualSpeaker,
+    running: Arc<AtomicBool>,
+}
+
+#[derive(Default)]
+struct Shared {
+    to_say: VecDeque<f32>,
+    heard: Vec<f32>,
+}
+
+impl Sound {
+    fn start(microphone: VirtualMicrophone, speaker: VirtualSpeaker) -> Self {
+        let shared = Arc::new(Mutex::new(Shared::default()));
+        let running = Arc::new(AtomicBool::new(true));
+        let sound = Self { shared, microphone, speaker, running };
+        let (shared, running) = (Arc::clone(&sound.shared), Arc::clone(&sound.running));
+        let (microphone, speaker) = (sound.microphone.clone(), sound.speaker.clone());
+        std::thread::spawn(move || {
+            let start = Instant::now();
+            for frame in 1_u32.. {
+                if !running.load(Ordering::Relaxed) {
+                    return;
+                }
+                let due = start + Duration::from_millis(10) * frame;
+                std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                let said: Vec<f32> = {
+                    let mut shared = shared.lock().unwrap();
+                    (0..FRAME).map(|_| shared.to_say.pop_front().unwrap_or(0.0)).collect()
+                };
+                microphone.say(&said);
+                let mut heard = [0.0; FRAME];
+                speaker.hear(&mut heard);
+                shared.lock().unwrap().heard.extend(heard);
+            }
+        });
+        sound
+    }
+
+    /// Says something, after what is still to be said.
+    pub fn say(&self, samples: &[f32]) {
+        self.shared.lock().unwrap().to_say.extend(samples);
+    }
+
+    /// Everything heard since the start or the last [`Self::forget`].
+    pub fn heard(&self) -> Vec<f32> {
+        self.shared.lock().unwrap().heard.clone()
+    }
+
+    pub fn forget(&self) {
+        self.shared.lock().unwrap().heard.clear();
+    }
+
+    /// Listens until this much was heard from now on, and returns it.
+    pub async fn listen(&self, samples: usize) -> Vec<f32> {
+        self.forget();
+        let enough = || self.shared.lock().unwrap().heard.len() >= samples;
+        until(enough).await;
+        self.heard()
+    }
+}
+
+impl Drop for Sound {
+    fn drop(&mut self) {
+        self.running.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Waits until something holds.
+pub async fn until(mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < PATIENCE, "it never held");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
