@@ -79,6 +79,6 @@ impl PlaybackCallback {
         if ready < frames && self.playing {
             self.status.glitched();
         }
-        self.playing = ready == frames;
+        self.playing = ready > 0 && ready == frames;
     }
 }

@@ -105,13 +105,15 @@ fn is_synthetic(host: &cpal::Host, device: &cpal::Device) -> bool {
     is_pipewire(host) && device.description().is_ok_and(|description| description.driver().is_none())
 }
 
+/// Whether this is PipeWire, which converts whatever it is given.
 #[cfg(target_os = "linux")]
-fn is_pipewire(host: &cpal::Host) -> bool {
+pub(super) fn is_pipewire(host: &cpal::Host) -> bool {
     host.id() == cpal::HostId::PipeWire
 }
 
+/// Whether this is PipeWire, which converts whatever it is given.
 #[cfg(not(target_os = "linux"))]
-fn is_pipewire(_host: &cpal::Host) -> bool {
+pub(super) fn is_pipewire(_host: &cpal::Host) -> bool {
     false
 }
 

@@ -22,12 +22,13 @@ const PERIOD_FRAMES: u32 = 256;
 /// How long opening a device may take.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Opens a microphone and starts it.
+/// Opens a microphone and starts it. `converts` says that the host mixes channels itself.
 pub(super) fn open_input(
     device: &cpal::Device,
+    converts: bool,
     on_error: impl Fn(Error) + Send + Clone + 'static,
 ) -> Result<(cpal::Stream, InputRing), Error> {
-    let supported = config(device, Direction::Input)?;
+    let supported = mono_if_converted(config(device, Direction::Input)?, converts);
     let rate = supported.sample_rate();
     let resampler = Resampler::new(rate, SAMPLE_RATE).map_err(unsupported)?;
     with_short_period(&supported, |config| {
@@ -84,6 +85,20 @@ fn config(device: &cpal::Device, direction: Direction) -> Result<SupportedStream
         range.channels() == default.channels() && range.sample_format() == default.sample_format()
     });
     Ok(same_shape.filter_map(|range| range.try_with_sample_rate(SAMPLE_RATE)).next().unwrap_or(default))
+}
+
+/// One channel instead of several, where the host converts: asked for two, PipeWire leaves one of
+/// them silent for a microphone that has one, and half of the voice would be lost in the mean.
+fn mono_if_converted(supported: SupportedStreamConfig, converts: bool) -> SupportedStreamConfig {
+    if !converts {
+        return supported;
+    }
+    SupportedStreamConfig::new(
+        1,
+        supported.sample_rate(),
+        *supported.buffer_size(),
+        supported.sample_format(),
+    )
 }
 
 /// Opens with a short period, and with the device's own if it does not like that.

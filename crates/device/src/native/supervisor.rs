@@ -272,7 +272,7 @@ impl Kept {
         self.generation += 1;
         let on_error = error_handler(self.id, self.generation, failures.clone());
         let opened = match &self.link {
-            Link::Microphone(link) => streams::open_input(&found.device, on_error)
+            Link::Microphone(link) => streams::open_input(&found.device, host::is_pipewire(host), on_error)
                 .map(|(stream, ring)| (stream, link.send(ring).is_ok())),
             Link::Speaker(link) => streams::open_output(&found.device, on_error)
                 .map(|(stream, ring)| (stream, link.send(ring).is_ok())),
