@@ -6,15 +6,29 @@ use crate::{DeviceChoice, DeviceId, DeviceInfo, Direction};
 
 /// Finds hosts. On Linux it stays with PipeWire once that was there: while PipeWire restarts, ALSA
 /// would take the hardware from under it.
-#[derive(Debug, Default)]
 pub(super) struct Hosts {
     #[cfg(target_os = "linux")]
     pipewire_seen: bool,
+    #[cfg(target_os = "linux")]
+    graph: Option<super::graph::Graph>,
 }
 
+#[cfg(target_os = "linux")]
 impl Hosts {
+    /// `changed` is called, on some thread, when devices came or went.
+    pub(super) fn new(changed: impl Fn() + Send + 'static) -> Self {
+        let graph = super::graph::Graph::watch(changed)
+            .inspect_err(|error| tracing::warn!(%error, "changes of devices will go unnoticed"))
+            .ok();
+        Self { pipewire_seen: false, graph }
+    }
+
+    /// Whether [`Hosts::new`]'s `changed` will be called, so that nobody has to look.
+    pub(super) fn tells_changes(&self) -> bool {
+        self.pipewire_seen && self.graph.is_some()
+    }
+
     /// The host to use now, with the devices it has now.
-    #[cfg(target_os = "linux")]
     pub(super) fn current(&mut self) -> Result<cpal::Host, cpal::Error> {
         match cpal::host_from_id(cpal::HostId::PipeWire) {
             Ok(host) => {
@@ -26,10 +40,77 @@ impl Hosts {
         }
     }
 
+    /// The devices there are now, or `None` while the sound server is away.
+    pub(super) fn list(&mut self, direction: Direction) -> Option<Vec<DeviceInfo>> {
+        if self.pipewire_seen
+            && let Some(graph) = &self.graph
+        {
+            return graph.devices(direction);
+        }
+        let host = self.current().ok()?;
+        let graph = self.graph.as_ref().filter(|_| is_pipewire(&host));
+        graph.and_then(|graph| graph.devices(direction)).or_else(|| Some(list(&host, direction)))
+    }
+
+    /// The device that a choice means now.
+    pub(super) fn find(
+        &mut self,
+        host: &cpal::Host,
+        direction: Direction,
+        choice: &DeviceChoice,
+    ) -> Option<Found> {
+        let mut found = find(host, direction, choice)?;
+        let graph = self.graph.as_ref().filter(|_| is_pipewire(host));
+        let Some(graph) = graph else { return Some(found) };
+        let mut route = None;
+        if found.name.is_none() {
+            found.name = graph.default_name(direction);
+        }
+        if let (DeviceChoice::Id(wanted), true, Direction::Input) = (choice, found.stand_in, direction) {
+            // cpal does not know virtual microphones: its default stream is connected to them.
+            let devices = graph.devices(direction).unwrap_or_default();
+            if let Some(device) = devices.into_iter().find(|device| device.id == *wanted) {
+                (found.id, found.name, found.stand_in) = (Some(device.id), Some(device.name), false);
+                route = Some(wanted);
+            }
+        }
+        if direction == Direction::Input {
+            graph.route_capture(route);
+        }
+        Some(found)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl Hosts {
+    /// `changed` is never called: somebody has to look.
+    pub(super) fn new(_changed: impl Fn() + Send + 'static) -> Self {
+        Self {}
+    }
+
+    /// Whether [`Hosts::new`]'s `changed` will be called, so that nobody has to look.
+    pub(super) fn tells_changes(&self) -> bool {
+        false
+    }
+
     /// The host to use now, with the devices it has now.
-    #[cfg(not(target_os = "linux"))]
     pub(super) fn current(&mut self) -> Result<cpal::Host, cpal::Error> {
         Ok(cpal::default_host())
+    }
+
+    /// The devices there are now.
+    pub(super) fn list(&mut self, direction: Direction) -> Option<Vec<DeviceInfo>> {
+        self.current().ok().map(|host| list(&host, direction))
+    }
+
+    /// The device that a choice means now.
+    pub(super) fn find(
+        &mut self,
+        host: &cpal::Host,
+        direction: Direction,
+        choice: &DeviceChoice,
+    ) -> Option<Found> {
+        find(host, direction, choice)
     }
 }
 
@@ -42,8 +123,7 @@ pub(super) struct Found {
     pub(super) stand_in: bool,
 }
 
-/// The device that a choice means now.
-pub(super) fn find(host: &cpal::Host, direction: Direction, choice: &DeviceChoice) -> Option<Found> {
+fn find(host: &cpal::Host, direction: Direction, choice: &DeviceChoice) -> Option<Found> {
     if let DeviceChoice::Id(wanted) = choice {
         let chosen = devices(host, direction).find(|device| id(device).as_ref() == Some(wanted));
         if let Some(device) = chosen {
@@ -65,7 +145,7 @@ pub(super) fn find(host: &cpal::Host, direction: Direction, choice: &DeviceChoic
 }
 
 /// The devices of a host, for people to choose from.
-pub(super) fn list(host: &cpal::Host, direction: Direction) -> Vec<DeviceInfo> {
+fn list(host: &cpal::Host, direction: Direction) -> Vec<DeviceInfo> {
     let default = match direction {
         Direction::Input => host.default_input_device(),
         Direction::Output => host.default_output_device(),

@@ -2,6 +2,8 @@
 
 #[cfg(windows)]
 mod ducking;
+#[cfg(target_os = "linux")]
+mod graph;
 mod host;
 mod streams;
 mod supervisor;

@@ -52,10 +52,8 @@ pub(super) enum Command {
         generation: u64,
         reason: String,
     },
-    /// The system moved a stream to another device.
-    Moved {
-        id: u64,
-    },
+    /// Devices or defaults may have changed.
+    Look,
     List {
         direction: Direction,
         answer: mpsc::Sender<Vec<DeviceInfo>>,
@@ -88,6 +86,7 @@ struct Running {
     /// Dropping it stops the stream.
     _stream: cpal::Stream,
     device: Option<DeviceId>,
+    name: Option<String>,
     stand_in: bool,
 }
 
@@ -97,19 +96,24 @@ pub(super) struct Supervisor {
     hosts: Hosts,
     streams: Vec<Kept>,
     listeners: Vec<mpsc::Sender<DeviceEvent>>,
-    known: BTreeSet<DeviceId>,
+    known: Option<BTreeSet<DeviceId>>,
     look: Instant,
 }
 
 impl Supervisor {
     pub(super) fn new(commands: mpsc::Receiver<Command>, failures: mpsc::Sender<Command>) -> Self {
+        let look = failures.clone();
+        let changed = move || {
+            // The supervisor is gone only when the program ends.
+            let _ = look.send(Command::Look);
+        };
         Self {
             commands,
             failures,
-            hosts: Hosts::default(),
+            hosts: Hosts::new(changed),
             streams: Vec::new(),
             listeners: Vec::new(),
-            known: BTreeSet::new(),
+            known: None,
             look: Instant::now(),
         }
     }
@@ -132,7 +136,7 @@ impl Supervisor {
     /// When there is something to do without a command; never while no stream shall run.
     fn next_turn(&self) -> Option<Instant> {
         let waiting = self.streams.iter().filter(|kept| kept.running.is_none());
-        let look = (!self.streams.is_empty()).then_some(self.look);
+        let look = (!self.streams.is_empty() && !self.hosts.tells_changes()).then_some(self.look);
         waiting.map(|kept| kept.retry).chain(look).min()
     }
 
@@ -161,24 +165,11 @@ impl Supervisor {
                     tracing::info!(direction = ?kept.direction, reason, "audio stream ended");
                     kept.restart();
                 }
-                // What is there has most likely changed.
-                self.look = Instant::now();
             }
-            Command::Moved { id } => {
-                self.look = Instant::now();
-                let moved = self.kept(id).map(|kept| (kept.direction, kept.choice.clone()));
-                if let Some((direction, choice)) = moved {
-                    let found = self.hosts.current().ok();
-                    let name = found
-                        .and_then(|host| host::find(&host, direction, &choice))
-                        .and_then(|found| found.name);
-                    self.tell(&DeviceEvent::Using { direction, name, stand_in: false });
-                }
-            }
+            Command::Look => self.look_around(Instant::now()),
             Command::List { direction, answer } => {
-                let list = self.hosts.current().map(|host| host::list(&host, direction));
                 // Whoever asked may have gone.
-                let _ = answer.send(list.unwrap_or_default());
+                let _ = answer.send(self.hosts.list(direction).unwrap_or_default());
             }
             Command::Listen { listener } => self.listeners.push(listener),
             Command::Stop => {}
@@ -198,26 +189,22 @@ impl Supervisor {
     fn look_around(&mut self, now: Instant) {
         self.look = now + LOOK;
         // While the sound server is away, its streams fail by themselves.
-        let Ok(host) = self.hosts.current() else { return };
-        let ids = |direction| host::list(&host, direction).into_iter().map(|info| info.id);
-        let present: BTreeSet<DeviceId> = ids(Direction::Input).chain(ids(Direction::Output)).collect();
-        if present == self.known {
-            return;
-        }
+        let Some(inputs) = self.hosts.list(Direction::Input) else { return };
+        let Some(outputs) = self.hosts.list(Direction::Output) else { return };
+        let mut events = Vec::new();
         for kept in &mut self.streams {
-            let Some(running) = &kept.running else { continue };
-            let vanished = running.device.as_ref().is_some_and(|device| !present.contains(device));
-            let came_back = running.stand_in
-                && matches!(&kept.choice, DeviceChoice::Id(wanted) if present.contains(wanted));
-            if vanished || came_back {
-                kept.restart();
-            }
+            let devices = match kept.direction {
+                Direction::Input => &inputs,
+                Direction::Output => &outputs,
+            };
+            events.extend(kept.compare(devices));
         }
-        let first_look = self.known.is_empty();
-        self.known = present;
-        if !first_look {
-            self.tell(&DeviceEvent::ListChanged);
+        let present = inputs.into_iter().chain(outputs).map(|device| device.id).collect();
+        let before = self.known.replace(present);
+        if before.is_some_and(|before| self.known.as_ref() != Some(&before)) {
+            events.push(DeviceEvent::ListChanged);
         }
+        events.iter().for_each(|event| self.tell(event));
     }
 
     fn open_waiting(&mut self, now: Instant) {
@@ -226,7 +213,7 @@ impl Supervisor {
         for kept in self.streams.iter_mut().filter(|kept| kept.running.is_none()) {
             kept.retry = now + RETRY;
             let opened = match &host {
-                Ok(host) => kept.open(host, &self.failures),
+                Ok(host) => kept.open(host, &mut self.hosts, &self.failures),
                 Err(error) => Err(error.to_string()),
             };
             let direction = kept.direction;
@@ -265,23 +252,60 @@ impl Kept {
     fn open(
         &mut self,
         host: &cpal::Host,
+        hosts: &mut Hosts,
         failures: &mpsc::Sender<Command>,
     ) -> Result<Option<String>, String> {
         let found =
-            host::find(host, self.direction, &self.choice).ok_or_else(|| "there is no device".to_owned())?;
+            hosts.find(host, self.direction, &self.choice).ok_or_else(|| "there is no device".to_owned())?;
         self.generation += 1;
         let on_error = error_handler(self.id, self.generation, failures.clone());
         let opened = match &self.link {
-            Link::Microphone(link) => streams::open_input(&found.device, host::is_pipewire(host), on_error)
-                .map(|(stream, ring)| (stream, link.send(ring).is_ok())),
-            Link::Speaker(link) => streams::open_output(&found.device, on_error)
-                .map(|(stream, ring)| (stream, link.send(ring).is_ok())),
+            Link::Microphone(link) => {
+                streams::open_input(&found.device, host::is_pipewire(host), on_error).map(|(stream, ring)| {
+                    // A microphone that was closed meanwhile needs no ring.
+                    let _ = link.send(ring);
+                    stream
+                })
+            }
+            Link::Speaker(link) => {
+                streams::open_output(&found.device, on_error).map(|(stream, ring)| {
+                    // As above.
+                    let _ = link.send(ring);
+                    stream
+                })
+            }
         };
-        let (stream, _taken) = opened.map_err(|error| error.to_string())?;
+        let stream = opened.map_err(|error| error.to_string())?;
         #[cfg(windows)]
         super::ducking::opt_out();
-        self.running = Some(Running { _stream: stream, device: found.id, stand_in: found.stand_in });
+        self.running = Some(Running {
+            _stream: stream,
+            device: found.id,
+            name: found.name.clone(),
+            stand_in: found.stand_in,
+        });
         Ok(found.name)
+    }
+
+    /// Compares what the stream runs on with what is there, and says what became different.
+    fn compare(&mut self, devices: &[DeviceInfo]) -> Option<DeviceEvent> {
+        let running = self.running.as_mut()?;
+        let present = |wanted: &DeviceId| devices.iter().any(|device| device.id == *wanted);
+        let vanished = running.device.as_ref().is_some_and(|device| !present(device));
+        let came_back = running.stand_in && matches!(&self.choice, DeviceChoice::Id(id) if present(id));
+        if vanished || came_back {
+            self.restart();
+            return None;
+        }
+        // A stream that follows the default is moved by the system; only its name is to be told.
+        let follows = running.stand_in || self.choice == DeviceChoice::SystemDefault;
+        let default = devices.iter().find(|device| device.is_default).filter(|_| follows)?;
+        if running.name.as_ref() == Some(&default.name) {
+            return None;
+        }
+        running.name = Some(default.name.clone());
+        let (direction, stand_in) = (self.direction, running.stand_in);
+        Some(DeviceEvent::Using { direction, name: running.name.clone(), stand_in })
     }
 }
 
@@ -296,8 +320,8 @@ fn error_handler(
         // A gap in the sound; callbacks count what it costs.
         ErrorKind::Xrun | ErrorKind::RealtimeDenied => {}
         ErrorKind::DeviceChanged => {
-            // The supervisor is gone only when the program ends.
-            let _ = failures.send(Command::Moved { id });
+            // The stream goes on; its device has another name.
+            let _ = failures.send(Command::Look);
         }
         _ => {
             if !ended.swap(true, Ordering::Relaxed) {

@@ -1,0 +1,269 @@
+//! Real devices of a real sound server, plugged in and out.
+#![cfg(target_os = "linux")]
+
+mod sound_server;
+
+use std::f32::consts::TAU;
+use std::sync::mpsc::Receiver;
+
+use sound_server::{Device, SoundServer, wait, with_sound_server};
+use voicehall_audio::Frame;
+use voicehall_device::{
+    AudioSystem, DeviceChoice, DeviceEvent, DeviceId, Direction, Microphone, NativeAudio, Speaker,
+};
+
+/// Somebody who whistles into a speaker and listens at a microphone.
+struct Whistle {
+    speaker: Speaker,
+    microphone: Microphone,
+    phase: f32,
+    heard: Vec<f32>,
+}
+
+const HERTZ: f32 = 440.0;
+
+impl Whistle {
+    fn new(speaker: Speaker, microphone: Microphone) -> Self {
+        Self { speaker, microphone, phase: 0.0, heard: Vec::new() }
+    }
+
+    /// One turn of a media thread.
+    fn turn(&mut self) {
+        let mut frame: Frame = [0.0; 480];
+        while self.speaker.wants_frame() {
+            for sample in &mut frame {
+                *sample = 0.5 * self.phase.sin();
+                self.phase = (self.phase + TAU * HERTZ / 48_000.0) % TAU;
+            }
+            self.speaker.write(&frame);
+        }
+        while self.microphone.read(&mut frame) {
+            self.heard.extend_from_slice(&frame);
+        }
+    }
+
+    /// Goes on until the whistle is heard clearly for 200 ms.
+    fn until_heard(&mut self, when: &str) {
+        self.heard.clear();
+        wait(&format!("the whistle is heard {when}"), || {
+            self.turn();
+            let start = self.heard.len().checked_sub(9_600)?;
+            let recent = &self.heard[start..];
+            let share = amplitude(recent) / 0.5;
+            (0.9..1.1).contains(&share).then_some(())
+        });
+    }
+
+    /// Goes on until nothing is heard, or nothing comes at all.
+    fn until_event(&mut self, events: &Receiver<DeviceEvent>, what: &str, is: impl Fn(&DeviceEvent) -> bool) {
+        wait(what, || {
+            self.turn();
+            events.try_iter().find(&is).map(|_| ())
+        });
+    }
+}
+
+fn amplitude(samples: &[f32]) -> f32 {
+    let (re, im) = samples.iter().enumerate().fold((0.0, 0.0), |(re, im), (n, sample)| {
+        let phase = n as f32 * TAU * HERTZ / 48_000.0;
+        (re + sample * phase.cos(), im + sample * phase.sin())
+    });
+    2.0 * f32::hypot(re, im) / samples.len() as f32
+}
+
+/// The id of the device with this name, once the system lists it.
+fn id(audio: &NativeAudio, direction: Direction, name: &str) -> DeviceId {
+    wait(&format!("{name} is listed"), || {
+        let devices = audio.devices(direction);
+        devices.into_iter().find(|device| device.id.as_str().ends_with(name)).map(|d| d.id)
+    })
+}
+
+/// A microphone that hears a speaker, both the system's default.
+fn loopback(server: &SoundServer) -> (Device, Device) {
+    let (speaker, microphone) = (server.plug_speaker("hall"), server.plug_microphone("mike"));
+    server.make_default("set-default-sink", &speaker);
+    server.make_default("set-default-source", &microphone);
+    server.connect(&speaker, &microphone);
+    (speaker, microphone)
+}
+
+fn uses(direction: Direction, stand_in: bool) -> impl Fn(&DeviceEvent) -> bool {
+    move |event| {
+        matches!(event, DeviceEvent::Using { direction: d, stand_in: s, .. }
+            if *d == direction && *s == stand_in)
+    }
+}
+
+#[test]
+fn devices_are_listed_by_what_they_are() {
+    with_sound_server("devices_are_listed_by_what_they_are", |server| {
+        let (speaker, microphone) = loopback(&server);
+        let audio = NativeAudio::start().unwrap();
+        id(&audio, Direction::Output, speaker.name);
+        id(&audio, Direction::Input, microphone.name);
+        let names = |direction| -> Vec<String> {
+            let devices = audio.devices(direction);
+            devices.iter().map(|device| device.id.as_str().to_owned()).collect()
+        };
+        let defaults = |direction| -> Vec<String> {
+            let devices = audio.devices(direction).into_iter().filter(|device| device.is_default);
+            devices.map(|device| device.id.as_str().to_owned()).collect()
+        };
+        assert_eq!(defaults(Direction::Input), ["pipewire:mike"]);
+        assert_eq!(defaults(Direction::Output), ["pipewire:hall"]);
+        let inputs = names(Direction::Input);
+        assert!(!inputs.iter().any(|id| id.ends_with(speaker.name)), "{inputs:?}");
+        let outputs = names(Direction::Output);
+        assert!(!outputs.iter().any(|id| id.ends_with(microphone.name)), "{outputs:?}");
+        server.unplug(speaker);
+        wait("the speaker is gone from the list", || {
+            (!names(Direction::Output).iter().any(|id| id.ends_with("hall"))).then_some(())
+        });
+    });
+}
+
+#[test]
+fn what_is_played_is_heard() {
+    with_sound_server("what_is_played_is_heard", |server| {
+        let _devices = loopback(&server);
+        let audio = NativeAudio::start().unwrap();
+        let events = audio.events();
+        let speaker = audio.open_speaker(DeviceChoice::SystemDefault);
+        let microphone = audio.open_microphone(DeviceChoice::SystemDefault);
+        let mut whistle = Whistle::new(speaker, microphone);
+        whistle.until_event(&events, "the speaker runs", uses(Direction::Output, false));
+        whistle.until_heard("at first");
+        let status = whistle.speaker.status().unwrap();
+        assert!(status.callbacks() > 0 && status.callback_frames_max() > 0);
+        println!(
+            "speaker: {:?} of latency, {} frames at once; microphone: {:?}",
+            whistle.speaker.latency(),
+            status.callback_frames_max(),
+            whistle.microphone.latency(),
+        );
+    });
+}
+
+#[test]
+fn a_chosen_device_is_unplugged_and_comes_back() {
+    with_sound_server("a_chosen_device_is_unplugged_and_comes_back", |server| {
+        let (_default, microphone) = loopback(&server);
+        let headset = server.plug_speaker("headset");
+        server.connect(&headset, &microphone);
+        let audio = NativeAudio::start().unwrap();
+        let events = audio.events();
+        let chosen = DeviceChoice::Id(id(&audio, Direction::Output, headset.name));
+        let mut whistle =
+            Whistle::new(audio.open_speaker(chosen), audio.open_microphone(DeviceChoice::SystemDefault));
+        whistle.until_event(&events, "the headset is used", uses(Direction::Output, false));
+        whistle.until_heard("through the headset");
+
+        server.unplug(headset);
+        let stands_in = uses(Direction::Output, true);
+        whistle.until_event(&events, "the default stands in for it", stands_in);
+        whistle.until_heard("through the default");
+
+        let headset = server.plug_speaker("headset");
+        let back = uses(Direction::Output, false);
+        whistle.until_event(&events, "the headset is used again", back);
+        server.connect(&headset, &microphone);
+        whistle.until_heard("through the headset again");
+    });
+}
+
+#[test]
+fn an_unplugged_microphone_comes_back() {
+    with_sound_server("an_unplugged_microphone_comes_back", |server| {
+        let (speaker, microphone) = loopback(&server);
+        let audio = NativeAudio::start().unwrap();
+        let events = audio.events();
+        let chosen = DeviceChoice::Id(id(&audio, Direction::Input, microphone.name));
+        let mut whistle =
+            Whistle::new(audio.open_speaker(DeviceChoice::SystemDefault), audio.open_microphone(chosen));
+        whistle.until_heard("at first");
+        server.unplug(microphone);
+        whistle.until_event(&events, "the microphone is missed", |event| {
+            matches!(event, DeviceEvent::Lost { direction: Direction::Input, .. })
+                || uses(Direction::Input, true)(event)
+        });
+        let microphone = server.plug_microphone("mike");
+        whistle.until_event(&events, "the microphone is back", uses(Direction::Input, false));
+        server.connect(&speaker, &microphone);
+        whistle.until_heard("again");
+    });
+}
+
+#[test]
+fn the_default_is_followed() {
+    with_sound_server("the_default_is_followed", |server| {
+        let (_first, microphone) = loopback(&server);
+        let second = server.plug_speaker("balcony");
+        let audio = NativeAudio::start().unwrap();
+        let events = audio.events();
+        let mut whistle = Whistle::new(
+            audio.open_speaker(DeviceChoice::SystemDefault),
+            audio.open_microphone(DeviceChoice::SystemDefault),
+        );
+        whistle.until_heard("through the first");
+        server.make_default("set-default-sink", &second);
+        whistle.until_event(&events, "the new name is told", |event| {
+            matches!(event, DeviceEvent::Using { direction: Direction::Output, name: Some(name), .. }
+                if name.contains("balcony"))
+        });
+        wait("the first speaker falls silent", || {
+            whistle.turn();
+            let start = whistle.heard.len().checked_sub(4_800)?;
+            (amplitude(&whistle.heard[start..]) < 0.01).then_some(())
+        });
+        server.connect(&second, &microphone);
+        whistle.until_heard("through the second");
+    });
+}
+
+#[test]
+fn the_sound_server_dies_and_returns() {
+    with_sound_server("the_sound_server_dies_and_returns", |mut server| {
+        loopback(&server);
+        let audio = NativeAudio::start().unwrap();
+        let events = audio.events();
+        let mut whistle = Whistle::new(
+            audio.open_speaker(DeviceChoice::SystemDefault),
+            audio.open_microphone(DeviceChoice::SystemDefault),
+        );
+        whistle.until_heard("at first");
+        server.kill();
+        let mut missed = Vec::new();
+        wait("both are missed", || {
+            whistle.turn();
+            missed.extend(events.try_iter().filter_map(|event| match event {
+                DeviceEvent::Lost { direction, .. } => Some(direction),
+                _ => None,
+            }));
+            [Direction::Input, Direction::Output].iter().all(|d| missed.contains(d)).then_some(())
+        });
+        server.start_parts();
+        loopback(&server);
+        whistle.until_heard("again");
+    });
+}
+
+#[test]
+fn a_closed_microphone_is_closed() {
+    with_sound_server("a_closed_microphone_is_closed", |server| {
+        let _devices = loopback(&server);
+        let audio = NativeAudio::start().unwrap();
+        let recorders = || {
+            let listed = std::process::Command::new("pactl")
+                .args(["list", "short", "source-outputs"])
+                .output()
+                .expect("pactl is installed");
+            String::from_utf8_lossy(&listed.stdout).lines().count()
+        };
+        assert_eq!(recorders(), 0);
+        let microphone = audio.open_microphone(DeviceChoice::SystemDefault);
+        wait("the system sees it open", || (recorders() == 1).then_some(()));
+        drop(microphone);
+        wait("the system sees it closed", || (recorders() == 0).then_some(()));
+    });
+}
