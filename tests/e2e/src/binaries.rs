@@ -14,10 +14,8 @@ pub fn product(name: &str) -> PathBuf {
     let release = if folder.ends_with("release") { " --release" } else { "" };
     assert!(
         path.is_file(),
-        "{} is missing; build it with: cargo build{release} -p {name}{}",
-        path.display(),
-        // Without the feature the app would look for a development server.
-        if name == "voicehall" { " --features custom-protocol" } else { "" },
+        "{} is missing; build it with: npm run build && cargo build{release} --package {name}",
+        path.display()
     );
     path
 }

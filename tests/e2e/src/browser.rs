@@ -3,8 +3,9 @@
 use crate::rig::Rig;
 use crate::sound::Device;
 use crate::webdriver::WebDriver;
-use fantoccini::Client;
+use crate::window::Window;
 use serde_json::json;
+use std::ops::Deref;
 
 /// What Chromium is told.
 ///
@@ -31,8 +32,7 @@ const ARGUMENTS: &[&str] = &[
 /// An open browser.
 #[derive(Debug)]
 pub struct Browser {
-    /// Its window.
-    pub client: Client,
+    window: Window,
     _driver: WebDriver,
 }
 
@@ -47,6 +47,13 @@ impl Browser {
         let mut arguments: Vec<_> = ARGUMENTS.iter().map(|argument| (*argument).to_owned()).collect();
         arguments.push(format!("--user-data-dir={}", profile.display()));
         let capabilities = json!({ "goog:chromeOptions": { "args": arguments } });
-        Self { client: driver.open(capabilities).await, _driver: driver }
+        Self { window: Window::new(driver.open(capabilities).await), _driver: driver }
+    }
+}
+
+impl Deref for Browser {
+    type Target = Window;
+    fn deref(&self) -> &Window {
+        &self.window
     }
 }

@@ -12,6 +12,7 @@
 //!
 //! [`speech`] is what people say; [`measure`] and [`quality`] tell what became of it.
 
+pub mod app;
 pub mod binaries;
 pub mod browser;
 pub mod capture;
@@ -21,8 +22,10 @@ pub mod processes;
 pub mod quality;
 pub mod rig;
 pub mod screen;
+pub mod server;
 pub mod sound;
 pub mod speech;
 pub mod wait;
 pub mod wav;
 pub mod webdriver;
+pub mod window;

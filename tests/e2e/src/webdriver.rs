@@ -42,6 +42,11 @@ impl WebDriver {
         Self { process, port }
     }
 
+    /// What the driver and its windows have logged.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
     /// Opens a window.
     pub async fn open(&self, capabilities: Value) -> Client {
         let capabilities = capabilities.as_object().expect("capabilities are an object").clone();

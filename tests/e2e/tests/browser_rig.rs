@@ -29,8 +29,8 @@ async fn a_browser_hears_its_own_microphone_and_plays_on_its_own_speaker() {
     let (_other_microphone, other_speaker) = (sound.microphone("other-mic"), sound.speaker("other-speaker"));
     let (microphone, speaker) = (sound.microphone("carol-mic"), sound.speaker("carol-speaker"));
     let browser = Browser::open(&rig, "carol", &microphone, &speaker).await;
-    browser.client.goto("chrome://version").await.expect("the page opens");
-    assert_eq!(browser.client.execute_async(ECHO, vec![]).await.expect("the script runs"), "running");
+    browser.client().goto("chrome://version").await.expect("the page opens");
+    assert_eq!(browser.client().execute_async(ECHO, vec![]).await.expect("the script runs"), "running");
 
     let speech = speak(&rig, Voice::Carol);
     let recording = sound.record(&[&microphone, &speaker, &other_speaker]);

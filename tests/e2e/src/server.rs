@@ -1,0 +1,108 @@
+//! The server under test: its real binary, in a folder of the rig, on loopback or on a host.
+
+use crate::binaries;
+use crate::network::Host;
+use crate::processes::Process;
+use crate::rig::Rig;
+use crate::wait;
+use std::net::Ipv4Addr;
+use std::process::Command;
+
+/// A running server with an empty guild.
+#[derive(Debug)]
+pub struct Server {
+    process: Process,
+    port: u16,
+    owner_code: String,
+    invite_code: String,
+}
+
+impl Server {
+    /// Starts a server on loopback.
+    pub fn start(rig: &Rig) -> Self {
+        Self::run(rig, rig.command(binaries::product("voicehall-server")), "127.0.0.1")
+    }
+
+    /// Starts a server on all addresses of a host.
+    pub fn start_on(rig: &Rig, host: &Host) -> Self {
+        Self::run(rig, host.command(rig, binaries::product("voicehall-server")), "0.0.0.0")
+    }
+
+    fn run(rig: &Rig, mut command: Command, address: &str) -> Self {
+        let (owner, invite) = (rig.path("owner-link"), rig.path("invite-link"));
+        command.args(["serve", "--data"]).arg(rig.path("server"));
+        command.arg("--owner-link-file").arg(&owner).arg("--invite-link-file").arg(&invite);
+        command.env("VOICEHALL_HTTP_LISTEN", format!("{address}:0"));
+        command.env("VOICEHALL_VOICE_BIND", address);
+        command.env("VOICEHALL_VOICE_PORT", "0");
+        // Tests come and go faster than people do, all from one address.
+        for limit in ["REQUESTS", "SIGN_INS", "VOICE_JOINS", "GATEWAY_CONNECTS"] {
+            command.env(format!("VOICEHALL_LIMITS_{limit}_PER_MINUTE"), "0");
+        }
+        let mut process = rig.start(command, "server");
+        let origin = wait::until("the server is up", || {
+            process.assert_alive();
+            process.log().lines().find_map(|line| line.strip_prefix("Voicehall is at ").map(str::to_owned))
+        });
+        let port =
+            origin.rsplit(':').next().and_then(|port| port.parse().ok()).expect("an origin has a port");
+        let code = |path| {
+            let link = std::fs::read_to_string(path).expect("the server wrote its links");
+            link.trim().rsplit('/').next().expect("a link ends with a code").to_owned()
+        };
+        Self { process, port, owner_code: code(owner), invite_code: code(invite) }
+    }
+
+    /// Where it is, for those on the same machine.
+    pub fn origin(&self) -> String {
+        self.origin_at(Ipv4Addr::LOCALHOST)
+    }
+
+    /// Where it is, for those who reach it at this address.
+    pub fn origin_at(&self, address: Ipv4Addr) -> String {
+        format!("http://{address}:{}", self.port)
+    }
+
+    /// The link by which everybody comes in.
+    pub fn invite(&self) -> String {
+        self.invite_at(Ipv4Addr::LOCALHOST)
+    }
+
+    /// The same for those who reach the server at this address.
+    pub fn invite_at(&self, address: Ipv4Addr) -> String {
+        format!("{}/join/{}", self.origin_at(address), self.invite_code)
+    }
+
+    /// The code of the link by which the owner comes in, once.
+    pub fn owner_code(&self) -> &str {
+        &self.owner_code
+    }
+
+    /// The code of the link by which everybody comes in.
+    pub fn invite_code(&self) -> &str {
+        &self.invite_code
+    }
+
+    /// The server's process.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// A figure of `/metrics`, all its labels added up.
+    ///
+    /// # Panics
+    /// When there is no such figure.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let url = format!("{}/metrics", self.origin());
+        let answer = reqwest::get(url).await.expect("the server answers");
+        let text =
+            answer.error_for_status().expect("it says its figures").text().await.expect("they are text");
+        let mut values = text.lines().filter_map(|line| {
+            let (series, value) = line.rsplit_once(' ')?;
+            let named = series.split('{').next() == Some(name);
+            named.then(|| value.parse::<f64>().expect("a figure is a number"))
+        });
+        let first = values.next().unwrap_or_else(|| panic!("no figure {name} in:\n{text}"));
+        first + values.sum::<f64>()
+    }
+}
