@@ -85,10 +85,17 @@ struct Played {
 
 /// Plays every 10 ms, each pull late by up to `pull_jitter_us`.
 fn play(sent: &[Sent], seconds: f64, phase_us: u64, pull_jitter_us: u64) -> Played {
+    let mut random = Random::new(99);
+    let pulls = (0..(seconds * 100.0) as u64)
+        .map(|pull| pull * 10_000 + phase_us + (random.unit() * pull_jitter_us as f32) as u64);
+    play_at(sent, pulls)
+}
+
+/// Plays 10 ms at each of these times, in µs.
+fn play_at(sent: &[Sent], pulls: impl Iterator<Item = u64>) -> Played {
     let start = Instant::now();
     let at = |us| start + Duration::from_micros(us);
     let mut buffer = JitterBuffer::new(start, JitterConfig::default()).unwrap();
-    let mut random = Random::new(99);
     let mut packets = sent.iter().peekable();
     let mut played = Played {
         samples: Vec::new(),
@@ -98,8 +105,7 @@ fn play(sent: &[Sent], seconds: f64, phase_us: u64, pull_jitter_us: u64) -> Play
         sources: Vec::new(),
     };
     let mut frame: Frame = [0.0; 480];
-    for pull in 0..(seconds * 100.0) as u64 {
-        let now_us = pull * 10_000 + phase_us + (random.unit() * pull_jitter_us as f32) as u64;
+    for now_us in pulls {
         while let Some(packet) = packets.next_if(|packet| packet.arrival_us <= now_us) {
             insert(&mut buffer, at(packet.arrival_us), packet);
         }
@@ -142,6 +148,36 @@ fn a_clean_stream_is_whole_and_barely_waits() {
         // From the third second on it is what a decoder alone makes of the packets.
         let (likeness, _) = signals::align(&decoded[96_000..144_000], &played.samples[96_000..], 2_400);
         assert!(likeness > 0.999_9, "phase {phase_us}: {likeness}, {:?}", played.stats);
+    }
+}
+
+/// Devices move 256 samples at once, so packets leave and frames are wanted in that rhythm.
+#[test]
+fn the_rhythm_of_devices_costs_a_few_milliseconds() {
+    const PERIOD_US: u64 = 5_333;
+    let voice = signals::voice(48_000 * 6, 120.0, 12);
+    for (packet_samples, waits_max_ms) in [(960_usize, 20.0), (480, 20.0)] {
+        for phase_us in [0, 1_000, 2_500, 4_000] {
+            let packet_us = packet_samples as u64 * 1_000_000 / 48_000;
+            let sent: Vec<Sent> = encode(&voice, &EncoderConfig::default(), packet_samples)
+                .into_iter()
+                .enumerate()
+                .map(|(n, payload)| Sent {
+                    arrival_us: ((n as u64 + 1) * packet_us).div_ceil(PERIOD_US) * PERIOD_US,
+                    sequence: n as u16,
+                    timestamp: (n * packet_samples) as u32,
+                    source: SOURCE,
+                    marker: n == 0,
+                    payload,
+                })
+                .collect();
+            let pulls = (0..600_u64).map(|n| (n * 10_000).div_ceil(PERIOD_US) * PERIOD_US + phase_us);
+            let played = play_at(&sent, pulls);
+            assert_eq!(played.stats.concealed_samples, 0, "{packet_samples} {:?}", played.stats);
+            let settled = &played.delays_ms[200..];
+            let mean = settled.iter().sum::<f64>() / settled.len() as f64;
+            assert!(mean <= waits_max_ms, "{packet_samples}, phase {phase_us}: waits {mean} ms");
+        }
     }
 }
 

@@ -20,7 +20,7 @@ const MARGIN_MAX: Duration = Duration::from_millis(40);
 const MARGIN_STEP: Duration = Duration::from_micros(2_500);
 
 /// After this long without running dry, one step is taken back.
-const CALM: Duration = Duration::from_secs(20);
+const CALM: Duration = Duration::from_secs(5);
 
 /// What a callback is assumed to take before the first one came: 10 ms.
 const CALLBACK_GUESS: Duration = Duration::from_millis(10);

@@ -9,7 +9,8 @@ use std::sync::mpsc::Receiver;
 use sound_server::{Device, SoundServer, wait, with_sound_server};
 use voicehall_audio::Frame;
 use voicehall_device::{
-    AudioSystem, DeviceChoice, DeviceEvent, DeviceId, Direction, Microphone, NativeAudio, Speaker,
+    AudioSystem, DeviceChoice, DeviceEvent, DeviceId, Direction, Microphone, NativeAudio, Sound, Speaker,
+    UiSounds,
 };
 
 /// Somebody who whistles into a speaker and listens at a microphone.
@@ -265,5 +266,29 @@ fn a_closed_microphone_is_closed() {
         wait("the system sees it open", || (recorders() == 1).then_some(()));
         drop(microphone);
         wait("the system sees it closed", || (recorders() == 0).then_some(()));
+    });
+}
+
+#[test]
+fn sounds_are_heard_and_the_speaker_closed_after_them() {
+    with_sound_server("sounds_are_heard_and_the_speaker_closed_after_them", |server| {
+        let _devices = loopback(&server);
+        let audio = NativeAudio::start().unwrap();
+        let mut microphone = audio.open_microphone(DeviceChoice::SystemDefault);
+        let sounds = UiSounds::start().unwrap();
+        let mut frame: Frame = [0.0; 480];
+        wait("the microphone hears", || microphone.read(&mut frame).then_some(()));
+        sounds.play(Sound::Join);
+        wait("the sound is heard", || {
+            let mut loud = false;
+            while microphone.read(&mut frame) {
+                loud |= frame.iter().any(|sample| sample.abs() > 0.02);
+            }
+            loud.then_some(())
+        });
+        wait("nobody plays any more", || {
+            let players = std::process::Command::new("pactl").args(["list", "short", "sink-inputs"]).output();
+            players.expect("pactl is installed").stdout.is_empty().then_some(())
+        });
     });
 }

@@ -44,6 +44,10 @@ const HURRY_MS: f64 = 30.0;
 /// One pull, in ms: the grain in which slack comes and goes.
 const PULL_MS: f64 = 10.0;
 
+/// Slack above the target that is left alone, in ms beyond whole pulls, so that a delay at the edge
+/// does not go to and fro.
+const TOLERANCE_MS: f64 = 2.0;
+
 /// Loss from which it pays to wait for the next packet and the copy it carries.
 const FEC_LOSS_MIN: f32 = 0.02;
 
@@ -61,7 +65,7 @@ pub struct JitterConfig {
 impl Default for JitterConfig {
     fn default() -> Self {
         Self {
-            delay_initial: Duration::from_millis(5),
+            delay_initial: Duration::from_millis(4),
             delay_margin: Duration::from_millis(1),
             delay_max: Duration::from_millis(400),
         }
@@ -403,7 +407,7 @@ impl JitterBuffer {
         }
         // What lies between the end of this pull and the next packet can go for free; beyond it,
         // whole pulls.
-        let pulls = (excess / PULL_MS).floor().max(0.0) as usize;
+        let pulls = ((excess - TOLERANCE_MS) / PULL_MS).floor().max(0.0) as usize;
         if pulls > 0 {
             while self.playout.len() < ACCELERATE_SAMPLES && self.next_follows() {
                 self.decode(now);
@@ -417,7 +421,7 @@ impl JitterBuffer {
                 let pulls = removed.saturating_sub(spare).div_ceil(FRAME_SAMPLES);
                 self.stretched(-(pulls as f64) * PULL_MS);
             }
-        } else if excess < -2.0 {
+        } else if excess < -TOLERANCE_MS {
             let added = self.playout.expand();
             if added > 0 {
                 self.stats.expanded_samples += added as u64;
