@@ -8,6 +8,7 @@ run: setup
 # every other choice of packages, because each choice needs other features of them.
 test: setup-test lint-ui lint-rust
 	npm test
+	npm run test:browser
 	cargo build --locked --workspace
 	cargo test --locked --workspace
 

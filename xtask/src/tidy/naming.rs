@@ -6,10 +6,13 @@ use super::{Finding, Tree};
 const FORBIDDEN: &[&str] =
     &["util", "utils", "helper", "helpers", "manager", "managers", "common", "misc", "shared"];
 
+/// Where cargo's own manual puts what several integration tests of a package need.
+const TESTS: &str = "/tests/common/";
+
 /// Reports modules and folders with such a name.
 pub fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for path in tree.paths() {
+    for path in tree.paths().filter(|path| !path.contains(TESTS)) {
         for part in path.split('/') {
             let name = part.split('.').next().unwrap_or(part).to_lowercase();
             let words = name.split(['_', '-']);
