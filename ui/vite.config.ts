@@ -16,7 +16,13 @@ export default defineConfig({
   },
   worker: { format: 'es' },
   test: {
-    include: ['src/**/*.test.ts'],
-    environment: 'node',
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts'] } },
+      {
+        extends: true,
+        // The built interface in Chromium: build it first.
+        test: { name: 'browser', include: ['e2e/**/*.test.ts'], testTimeout: 60_000 },
+      },
+    ],
   },
 });

@@ -13,13 +13,13 @@ export function parseInviteLink(text: string): InviteLink | null {
   const trimmed = text.trim();
   if (trimmed === '' || /\s/.test(trimmed)) return null;
   const url = parseUrl(withScheme(trimmed));
-  const code = url && /^\/join\/([^/]+)\/?$/.exec(url.pathname)?.[1];
+  const code = url && /^\/join\/([\w-]+)\/?$/.exec(url.pathname)?.[1];
   if (!url || !code || !/^https?:$/.test(url.protocol)) return null;
-  return { base: url.origin, code: decodeURIComponent(code) };
+  return { base: url.origin, code };
 }
 
 export function inviteLink({ base, code }: InviteLink): string {
-  return `${base}/join/${encodeURIComponent(code)}`;
+  return `${base}/join/${code}`;
 }
 
 /** Reads a server's address: as much of a link as people know. */

@@ -19,8 +19,6 @@ export class ChannelLog {
   failure = $state.raw<Failure | null>(null);
   /** The first message of the channel is among them. */
   complete = $state(false);
-  /** Something was written that nobody has looked at. */
-  unread = $state(false);
   #fresh = false;
   #draftId = 0;
 

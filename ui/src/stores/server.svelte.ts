@@ -1,4 +1,3 @@
-import { SvelteMap } from 'svelte/reactivity';
 import type {
   ChannelId,
   Event,
@@ -30,10 +29,12 @@ export class Server {
   user = $state.raw<User | null>(null);
   guilds = $state.raw<readonly Guild[]>([]);
   /** The text channel that is on the screen. */
-  openChannel: ChannelId | null = null;
+  #openChannel: ChannelId | null = null;
   readonly rest: Rest;
   readonly gateway: GatewaySession;
-  readonly #logs = new SvelteMap<ChannelId, ChannelLog>();
+  /** Text channels in which something was written that nobody has looked at. */
+  unread = $state.raw<readonly ChannelId[]>([]);
+  readonly #logs = new Map<ChannelId, ChannelLog>();
 
   constructor(
     platform: Platform,
@@ -48,7 +49,7 @@ export class Server {
         this.user = user;
         this.guilds = guilds;
         for (const log of this.#logs.values()) log.invalidate();
-        if (this.openChannel !== null) void this.log(this.openChannel).refresh();
+        if (this.#openChannel !== null) void this.log(this.#openChannel).refresh();
         this.handlers.changed();
       },
       event: (event) => this.#onEvent(event),
@@ -67,9 +68,16 @@ export class Server {
     return log;
   }
 
-  /** Whether a text channel has something new, without making a log for it. */
-  unread(channel: ChannelId): boolean {
-    return this.#logs.get(channel)?.unread ?? false;
+  /** A text channel comes on the screen. */
+  open(channel: ChannelId): void {
+    this.#openChannel = channel;
+    this.unread = this.unread.filter((other) => other !== channel);
+    void this.log(channel).refresh();
+  }
+
+  /** It goes from the screen. */
+  close(channel: ChannelId): void {
+    if (this.#openChannel === channel) this.#openChannel = null;
   }
 
   #onStatus(status: GatewayStatus): void {
@@ -102,10 +110,10 @@ export class Server {
         break;
       }
       case 'messageCreated': {
-        const log = this.log(event.message.channel);
-        log.receive(event.message);
-        if (event.message.channel !== this.openChannel && event.message.author !== this.user?.id) {
-          log.unread = true;
+        const { channel, author } = event.message;
+        this.log(channel).receive(event.message);
+        if (channel !== this.#openChannel && author !== this.user?.id) {
+          this.unread = [...this.unread.filter((other) => other !== channel), channel];
         }
         break;
       }

@@ -112,7 +112,6 @@ export const en = {
     youAreMuted: 'A moderator has muted you.',
     youAreDeafened: 'A moderator has deafened you.',
     talkingWhileMuted: 'You are muted',
-    person: (name: string) => `${name}: volume and more`,
     volume: 'Volume',
     volumeOf: (name: string) => `Volume of ${name}`,
     volumeReset: 'Reset to 100 %',

@@ -1,0 +1,262 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { EngineCommand, EngineEvent, Guild, SessionState } from '../bindings/protocol';
+import { RequestFailed } from '../gateway';
+import type { Engine, Storage } from '../platform';
+import type { Server } from './server.svelte';
+import { Settings } from './settings.svelte';
+import { Voice, type Place } from './voice.svelte';
+
+const storage: Storage = {
+  loadSettings: () => Promise.resolve(null),
+  saveSettings: () => Promise.resolve(),
+  loadCredentials: () => Promise.resolve({}),
+  saveCredentials: () => Promise.resolve(),
+};
+
+function voiceState(user: string, source: number) {
+  const none = { selfMute: false, selfDeaf: false, serverMute: false, serverDeaf: false };
+  return { user, channel: '11', session: user, source, ...none };
+}
+
+function setUp() {
+  const commands: EngineCommand[] = [];
+  let emit: (event: EngineEvent) => void = () => undefined;
+  const engine: Engine = {
+    send: (command) => commands.push(command),
+    subscribe: (callback) => {
+      emit = callback;
+      return () => undefined;
+    },
+  };
+  let session = 0;
+  const request = vi.fn((): Promise<unknown> => {
+    session++;
+    const node = '';
+    return Promise.resolve({ op: 'voiceTicket', session: `s${session}`, node, ticket: 't' });
+  });
+  const guild = {
+    channels: [{ id: '11', name: 'Hall', kind: 'voice', bitrate: 48_000 }],
+    voiceStates: [voiceState('1', 4), voiceState('2', 8)],
+  } as unknown as Guild;
+  const send = vi.fn();
+  const server = {
+    base: 'https://host',
+    user: { id: '1' },
+    gateway: { request, send },
+    guild: () => guild,
+  } as unknown as Server;
+  const settings = new Settings(storage);
+  const voice = new Voice(engine, settings, () => 0);
+  voice.start();
+  commands.length = 0;
+  const place: Place = { server, guild: '1', channel: '11' };
+  return {
+    voice,
+    settings,
+    place,
+    guild,
+    request,
+    send,
+    commands,
+    state: (state: SessionState) => emit({ type: 'state', state }),
+    joins: () => commands.filter(({ type }) => type === 'join').length,
+  };
+}
+
+type SetUp = ReturnType<typeof setUp>;
+
+/** Lets promises and the timers of the next `ms` run. */
+const pass = (ms = 0) => vi.advanceTimersByTimeAsync(ms);
+
+async function connected(): Promise<SetUp> {
+  const all = setUp();
+  all.voice.join(all.place);
+  await pass();
+  all.state({ state: 'connecting' });
+  all.state({ state: 'connected', source: 4 });
+  return all;
+}
+
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => vi.useRealTimers());
+
+describe('a call', () => {
+  it('takes a ticket to the engine and is connected when the engine is', async () => {
+    const { voice, commands, place } = await connected();
+    expect(commands).toContainEqual({
+      type: 'join',
+      url: 'https://host/voice/join',
+      ticket: 't',
+      bitrate: 48_000,
+    });
+    expect(voice.call).toEqual({ phase: 'connected', place, source: 4 });
+    expect(voice.isAt(place.server, '11')).toBe(true);
+  });
+
+  it('that is lost is joined again at once, with a new ticket', async () => {
+    const { voice, state, joins } = await connected();
+    state({ state: 'lost' });
+    expect(voice.call.phase).toBe('reconnecting');
+    await pass();
+    expect(joins()).toBe(2);
+    state({ state: 'connected', source: 12 });
+    expect(voice.call).toMatchObject({ phase: 'connected', source: 12 });
+  });
+
+  it('goes on trying with growing delays, and gives up at last', async () => {
+    const { voice, state, joins } = await connected();
+    for (let attempt = 0; attempt < 14; attempt++) {
+      state({ state: 'lost' });
+      await pass(30_000);
+      expect(joins()).toBe(attempt + 2);
+    }
+    state({ state: 'lost' });
+    expect(voice.call).toMatchObject({ phase: 'failed', failure: 'unreachable' });
+    await pass(60_000);
+    expect(joins()).toBe(15);
+  });
+
+  it('that never connects is given up soon', async () => {
+    const { voice, place, state, joins } = setUp();
+    voice.join(place);
+    for (let attempt = 0; attempt < 3; attempt++) {
+      await pass(2_000);
+      expect(voice.call.phase).toBe('joining');
+      state({ state: 'unreachable' });
+    }
+    expect(joins()).toBe(3);
+    expect(voice.call.phase).toBe('failed');
+  });
+
+  it('waits for the gateway when it is away', async () => {
+    const { voice, place, request, joins } = setUp();
+    request.mockRejectedValueOnce(new RequestFailed('unreachable'));
+    voice.join(place);
+    await pass();
+    expect(joins()).toBe(0);
+    await pass(500);
+    expect(joins()).toBe(1);
+  });
+
+  it('that is not permitted fails at once', async () => {
+    const { voice, place, request } = setUp();
+    request.mockRejectedValueOnce(new RequestFailed('forbidden'));
+    voice.join(place);
+    await pass();
+    expect(voice.call).toMatchObject({ phase: 'failed', failure: 'forbidden' });
+  });
+
+  it('asks for another ticket when one was refused', async () => {
+    const { voice, place, state, joins } = setUp();
+    voice.join(place);
+    await pass();
+    state({ state: 'refused', code: 'ticketExpired' });
+    await pass(500);
+    expect(joins()).toBe(2);
+  });
+
+  it.each(['replaced', 'disconnected', 'forbidden', 'channelGone'] as const)(
+    'stays ended when it was ended as %s',
+    async (reason) => {
+      const { voice, commands, joins } = await connected();
+      voice.onEnded('s1', reason);
+      expect(voice.call).toMatchObject({ phase: 'failed', failure: reason });
+      expect(commands.at(-1)).toEqual({ type: 'leave' });
+      await pass(60_000);
+      expect(joins()).toBe(1);
+    },
+  );
+
+  it.each(['timedOut', 'nodeStopping', 'handshakeFailed'] as const)(
+    'comes back when it was ended as %s',
+    async (reason) => {
+      const { voice, joins } = await connected();
+      voice.onEnded('s1', reason);
+      await pass();
+      expect(joins()).toBe(2);
+    },
+  );
+
+  it('is not troubled by the end of the session before', async () => {
+    const { voice, state } = await connected();
+    state({ state: 'lost' });
+    await pass();
+    voice.onEnded('s1', 'replaced');
+    expect(voice.call.phase).toBe('reconnecting');
+  });
+
+  it('that ends without a reason waits for the gateway to give it', async () => {
+    const { voice, state, joins } = await connected();
+    state({ state: 'ended', reason: null });
+    voice.onEnded('s1', 'disconnected');
+    expect(voice.call).toMatchObject({ phase: 'failed', failure: 'disconnected' });
+    await pass(60_000);
+    expect(joins()).toBe(1);
+  });
+
+  it('that ends without any reason comes back', async () => {
+    const { state, joins } = await connected();
+    state({ state: 'ended', reason: null });
+    await pass(1_501);
+    expect(joins()).toBe(2);
+  });
+
+  it('is over when one leaves, whatever comes later', async () => {
+    const { voice, state, send, joins } = await connected();
+    voice.leave();
+    expect(send).toHaveBeenCalledWith({ op: 'voiceLeave' });
+    state({ state: 'lost' });
+    await pass(60_000);
+    expect(voice.call.phase).toBe('idle');
+    expect(joins()).toBe(1);
+  });
+
+  it('does not start when one leaves before the ticket comes', async () => {
+    const { voice, place, joins } = setUp();
+    voice.join(place);
+    voice.leave();
+    await pass();
+    expect(joins()).toBe(0);
+    expect(voice.call.phase).toBe('idle');
+  });
+});
+
+describe('muting', () => {
+  it('tells engine and gateway', async () => {
+    const { voice, commands, send } = await connected();
+    voice.toggleMute();
+    expect(commands.at(-1)).toEqual({ type: 'setMuted', muted: true, deafened: false });
+    expect(send).toHaveBeenCalledWith({ op: 'voiceState', selfMute: true, selfDeaf: false });
+  });
+
+  it('is undone with deafening: whoever wants to be heard wants to hear', async () => {
+    const { voice, settings } = await connected();
+    voice.toggleDeaf();
+    expect(settings.current).toMatchObject({ selfMute: false, selfDeaf: true });
+    voice.toggleMute();
+    expect(settings.current).toMatchObject({ selfMute: false, selfDeaf: false });
+  });
+
+  it('by a moderator mutes the engine too', async () => {
+    const { voice, guild, commands } = await connected();
+    const [own] = guild.voiceStates;
+    if (own) own.serverMute = true;
+    voice.onGuilds();
+    expect(commands.at(-1)).toEqual({ type: 'setMuted', muted: true, deafened: false });
+  });
+});
+
+describe('the volume of a person', () => {
+  it('is kept, and given to the engine for each source of theirs', async () => {
+    const { voice, guild, place, commands, settings } = await connected();
+    voice.setVolume(place.server, '2', 0.5);
+    expect(commands.at(-1)).toEqual({ type: 'setVolume', source: 8, volume: 0.5 });
+    guild.voiceStates = [voiceState('2', 16)];
+    voice.onGuilds();
+    expect(commands.at(-1)).toEqual({ type: 'setVolume', source: 16, volume: 0.5 });
+    expect(settings.volumeOf('https://host', '2')).toBe(0.5);
+    voice.setVolume(place.server, '2', 1);
+    expect(commands.at(-1)).toEqual({ type: 'setVolume', source: 16, volume: 1 });
+    expect(settings.current.volumes).toEqual({});
+  });
+});
