@@ -18,7 +18,7 @@ const FRAMES: usize = 500;
 const ROUNDS: usize = 5;
 
 fn main() {
-    let voice = signals::voice(FRAMES * 480, 120.0, 1);
+    let voice = &signals::voice(FRAMES * 480, 120.0, 1)[..];
     let off = UplinkConfig::UNPROCESSED;
     let chains = [
         ("capture: everything off", off),
@@ -40,25 +40,23 @@ fn main() {
         report(name, || {
             let mut uplink = Uplink::new(config);
             move |n| {
-                let mut frame = frame(&voice, n);
+                let mut frame = frame(voice, n);
                 let reference = frame;
                 black_box(uplink.process(&mut frame, Some(&reference)));
             }
         });
     }
-    report("encode, 64 kb/s", || encoding(&voice));
+    report("encode, 64 kb/s", || encoding(voice));
     for speakers in [0, 1, 3, 8] {
-        let packets = packets(&voice);
+        let packets = packets(voice);
         report(&format!("receive and mix {speakers} speakers"), || receiving(packets.clone(), speakers));
     }
     report("limit", || {
         let mut limiter = Limiter::default();
-        let voice = &voice;
         move |n| limiter.process(&mut frame(voice, n).map(|sample| sample * 4.0))
     });
     report("resample 44.1 → 48 kHz", || {
         let mut resampler = Resampler::new(44_100, 48_000).expect("a usual rate");
-        let voice = &voice;
         move |n| {
             resampler.process(&frame(voice, n)[..441], |out| {
                 black_box(out);

@@ -48,9 +48,12 @@ impl AudioLevel {
     /// Digital silence.
     pub const SILENCE: Self = Self(127);
 
-    /// Takes a level in dBFS.
+    /// Takes a level in dBFS. What a meter shows as its floor is digital silence.
     #[must_use]
     pub fn from_dbfs(dbfs: f32) -> Self {
+        if dbfs <= FLOOR_DBFS {
+            return Self::SILENCE;
+        }
         // A float cast saturates, and NaN becomes 0 dB; `max` first turns NaN into silence.
         Self((-dbfs.max(FLOOR_DBFS)).round().clamp(0.0, 127.0) as u8)
     }

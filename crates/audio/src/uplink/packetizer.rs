@@ -8,6 +8,10 @@ use crate::{AudioError, AudioLevel, Encoder, EncoderConfig, FRAME_SAMPLES, Frame
 /// Frames of pre-roll that can be kept: 100 ms.
 const PRE_ROLL_FRAMES_MAX: usize = 10;
 
+/// Packets of digital silence that are still sent: the decoder's way into silence. After them even
+/// Opus' own refreshes of it, every 400 ms, say nothing that the receiver does not do by itself.
+const SILENT_PACKETS_MAX: u8 = 10;
+
 /// Settings of an [`UplinkEncoder`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UplinkEncoderConfig {
@@ -56,6 +60,7 @@ pub struct UplinkEncoder {
     gathered_voice: bool,
     in_spurt: bool,
     marker: bool,
+    silent_packets: u8,
     payload: Box<[u8; PAYLOAD_BYTES_MAX]>,
 }
 
@@ -76,6 +81,7 @@ impl UplinkEncoder {
             gathered_voice: false,
             in_spurt: false,
             marker: true,
+            silent_packets: 0,
             payload: Box::new([0; PAYLOAD_BYTES_MAX]),
         })
     }
@@ -219,8 +225,12 @@ impl UplinkEncoder {
         let voice = std::mem::take(&mut self.gathered_voice);
         let samples = &self.gathered[..duration];
         let bytes = self.encoder.encode(samples, &mut self.payload[..])?;
+        let audio_level = Level::of(samples).audio_level();
+        self.silent_packets =
+            if audio_level == AudioLevel::SILENCE { self.silent_packets.saturating_add(1) } else { 0 };
+        let silent = self.config.codec.dtx && self.silent_packets > SILENT_PACKETS_MAX;
         // libopus says "send nothing" with a packet of at most two bytes (DTX).
-        if bytes <= 2 {
+        if silent || bytes <= 2 {
             self.marker = true;
             return Ok(());
         }
@@ -228,7 +238,7 @@ impl UplinkEncoder {
             payload: &self.payload[..bytes],
             timestamp: timestamp.wrapping_sub((duration - FRAME_SAMPLES) as u32),
             marker: std::mem::take(&mut self.marker),
-            audio_level: Level::of(samples).audio_level(),
+            audio_level,
             voice,
         });
         Ok(())
