@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::baseline::Baseline;
+
 /// Width of a histogram bucket. Finer than NetEQ's 20 ms, because a clean network's jitter is the
 /// scheduler's, a millisecond or two, and every millisecond here is heard as delay.
 const BUCKET: Duration = Duration::from_millis(1);
@@ -20,9 +22,6 @@ const KEEP: f32 = 0.99;
 /// was not delayed, short enough to follow clock drift (100 ppm are 0.2 ms in it).
 const BASE_WINDOW: Duration = Duration::from_secs(2);
 
-/// Marks kept for [`BASE_WINDOW`]: one for every 50 ms.
-const BASE_MARKS: usize = 40;
-
 /// Packets further off than this belong to another clock: a new talk spurt after a source was
 /// switched, a server that restarted.
 const RELATED_MAX_MS: f64 = 2_000.0;
@@ -32,8 +31,8 @@ const RELATED_MAX_MS: f64 = 2_000.0;
 pub(super) struct DelayEstimator {
     epoch: Instant,
     histogram: Box<[f32; BUCKETS]>,
-    /// The smallest transit times of recent slices of time, in ms, with their slice.
-    base: [(u64, f64); BASE_MARKS],
+    /// The transit times of the fastest packets.
+    base: Baseline,
     last: Option<Last>,
     loss: f32,
     target_ms: f64,
@@ -51,7 +50,7 @@ impl DelayEstimator {
         let mut estimator = Self {
             epoch: now,
             histogram: Box::new([0.0; BUCKETS]),
-            base: [(0, f64::INFINITY); BASE_MARKS],
+            base: Baseline::new(now, BASE_WINDOW),
             last: None,
             loss: 0.0,
             target_ms: initial_ms,
@@ -81,9 +80,9 @@ impl DelayEstimator {
         if in_order {
             self.last = Some(Last { timestamp, transit_ms });
         }
-        self.lower_base(now, transit_ms);
+        self.base.note(now, transit_ms);
         if !self.catching_up {
-            let late_ms = transit_ms - self.base_ms(now).unwrap_or(transit_ms);
+            let late_ms = transit_ms - self.base.smallest(now).unwrap_or(transit_ms);
             self.histogram.iter_mut().for_each(|weight| *weight *= KEEP);
             self.histogram[bucket(late_ms)] += 1.0 - KEEP;
         }
@@ -107,43 +106,19 @@ impl DelayEstimator {
 
     /// How long the fastest packet waits if the sample of `timestamp` is played at `now`, in ms.
     pub(super) fn delay_ms(&self, now: Instant, timestamp: i64) -> Option<f64> {
-        let base = self.base_ms(now)?;
+        let base = self.base.smallest(now)?;
         Some(self.transit_ms(now, timestamp) - base)
     }
 
     /// Another source took over: its timestamps may come by another route.
     pub(super) fn forget_clock(&mut self) {
-        self.base = [(0, f64::INFINITY); BASE_MARKS];
+        self.base.forget();
         self.last = None;
     }
 
     fn transit_ms(&self, now: Instant, timestamp: i64) -> f64 {
         let elapsed = now.saturating_duration_since(self.epoch).as_secs_f64() * 1e3;
         elapsed - timestamp as f64 / 48.0
-    }
-
-    fn slice(&self, now: Instant) -> u64 {
-        let width = BASE_WINDOW.as_millis() as u64 / BASE_MARKS as u64;
-        now.saturating_duration_since(self.epoch).as_millis() as u64 / width
-    }
-
-    fn lower_base(&mut self, now: Instant, transit_ms: f64) {
-        let slice = self.slice(now);
-        let mark = &mut self.base[(slice % BASE_MARKS as u64) as usize];
-        if mark.0 != slice || transit_ms < mark.1 {
-            *mark = (slice, transit_ms);
-        }
-    }
-
-    /// The smallest transit of the window; of what is left from before it, if nothing is newer.
-    fn base_ms(&self, now: Instant) -> Option<f64> {
-        let oldest = self.slice(now).saturating_sub(BASE_MARKS as u64);
-        let smallest = |marks: &mut dyn Iterator<Item = f64>| {
-            marks.min_by(f64::total_cmp).filter(|transit| transit.is_finite())
-        };
-        let all = || self.base.iter();
-        smallest(&mut all().filter(|mark| mark.0 >= oldest).map(|mark| mark.1))
-            .or_else(|| smallest(&mut all().map(|mark| mark.1)))
     }
 
     fn quantile_ms(&self) -> f64 {

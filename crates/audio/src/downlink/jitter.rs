@@ -16,6 +16,7 @@ use super::delay::DelayEstimator;
 use super::packets::{IncomingPacket, Insert, PACKETS_MAX, Packets, Stored, unwrap_near};
 pub use super::playout::Segment;
 use super::playout::{Playout, Segments};
+use super::slack::{PULL_MS, PullClock, SlackWindow};
 use crate::codec::{self, PACKET_SAMPLES_MAX, PAYLOAD_BYTES_MAX};
 use crate::{AudioError, Decoder, FRAME_SAMPLES, Frame};
 
@@ -41,15 +42,15 @@ const STRETCH_PAUSE: u32 = 10;
 /// Slack above the target from which catching up is worth more than smoothness, in ms.
 const HURRY_MS: f64 = 30.0;
 
-/// One pull, in ms: the grain in which slack comes and goes.
-const PULL_MS: f64 = 10.0;
-
 /// Slack above the target that is left alone, in ms beyond whole pulls, so that a delay at the edge
 /// does not go to and fro.
 const TOLERANCE_MS: f64 = 2.0;
 
 /// Loss from which it pays to wait for the next packet and the copy it carries.
-const FEC_LOSS_MIN: f32 = 0.02;
+const FEC_LOSS_FROM: f32 = 0.02;
+
+/// Loss below which it no longer does.
+const FEC_LOSS_TO: f32 = 0.005;
 
 /// Settings of a [`JitterBuffer`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,8 +143,11 @@ pub struct JitterBuffer {
     source: Option<SourceId>,
     tail_silent: bool,
     slack: SlackWindow,
+    pulls: PullClock,
     pause: u32,
     fec_seen: bool,
+    /// Whether packets wait for the copy in the one after them.
+    waits_for_copy: bool,
     stats: JitterStats,
     scratch: Box<[f32; PACKET_SAMPLES_MAX]>,
 }
@@ -167,8 +171,10 @@ impl JitterBuffer {
             source: None,
             tail_silent: true,
             slack: SlackWindow::default(),
+            pulls: PullClock::new(now),
             pause: 0,
             fec_seen: false,
+            waits_for_copy: false,
             stats: JitterStats::default(),
             scratch: Box::new([0.0; PACKET_SAMPLES_MAX]),
         })
@@ -221,6 +227,7 @@ impl JitterBuffer {
     /// Fills the next 10 ms, to be handed out at `now`, or returns `None` for silence, with the
     /// frame zeroed.
     pub fn pull(&mut self, now: Instant, frame: &mut Frame) -> Option<Voice> {
+        self.pulls.pulled(now);
         if !self.playing && self.playout.len() == 0 && !self.start(now) {
             frame.fill(0.0);
             return None;
@@ -246,18 +253,24 @@ impl JitterBuffer {
     /// How long the fastest packet should wait, in ms.
     fn target_ms(&self) -> f64 {
         let mut target = self.estimator.target_ms() + self.config.delay_margin.as_secs_f64() * 1e3;
-        if self.fec_seen && self.estimator.loss() > FEC_LOSS_MIN {
+        if self.waits_for_copy {
             // The copy of a lost packet comes one packet later.
             target += self.position.map_or(0.0, |position| position.samples as f64 / 48.0);
         }
         target.min(self.config.delay_max.as_secs_f64() * 1e3)
     }
 
+    /// How much time a packet that starts at `timestamp` has to spare when it is decoded at `now`,
+    /// had it been the fastest and the pull an early one.
+    fn slack_ms(&self, now: Instant, timestamp: i64) -> Option<f64> {
+        self.estimator.delay_ms(now, timestamp).map(|delay| delay - self.pulls.late_ms())
+    }
+
     /// Starts to play if the first packet has waited long enough.
     fn start(&mut self, now: Instant) -> bool {
         let Some(first) = self.packets.first() else { return false };
         let waited = now.saturating_duration_since(first.arrival);
-        let slack = self.estimator.delay_ms(now, first.timestamp);
+        let slack = self.slack_ms(now, first.timestamp);
         let enough = slack.is_none_or(|slack| slack >= self.target_ms())
             || waited >= self.config.delay_max
             || self.packets.len() >= PACKETS_MAX / 2;
@@ -327,7 +340,7 @@ impl JitterBuffer {
         let (Some(next), Some(position)) = (self.packets.first(), self.position) else { return };
         let (sequence, source, samples, end) = (next.sequence, next.source, next.samples, next.end());
         let waited = now.saturating_duration_since(next.arrival);
-        let slack = self.estimator.delay_ms(now, next.timestamp);
+        let slack = self.slack_ms(now, next.timestamp);
         self.fec_seen |= next.has_fec;
         let mut tail = [0.0; SWITCH_BLEND];
         let switched = self.source.replace(source).is_some_and(|old| old != source);
@@ -345,11 +358,13 @@ impl JitterBuffer {
         self.tail_silent = is_silent(&self.scratch[..decoded]);
         self.packets.drop_first();
         if position.made_up == 0 && self.playout.len() < FRAME_SAMPLES + decoded {
-            self.slack.push(slack);
+            slack.into_iter().for_each(|slack| self.slack.push(slack));
         }
         self.count_lost((sequence - position.sequence - 1).max(0));
         self.stats.received += 1;
         self.estimator.played(false);
+        let loss_from = if self.waits_for_copy { FEC_LOSS_TO } else { FEC_LOSS_FROM };
+        self.waits_for_copy = self.fec_seen && self.estimator.loss() > loss_from;
         let queued = Duration::from_secs_f64((self.playout.len() - decoded) as f64 / 48_000.0);
         self.stats.delay_current = waited + queued;
         self.position = Some(Position { sequence, timestamp: end, samples, made_up: 0 });
@@ -468,40 +483,4 @@ fn decode_or_conceal(decoder: &mut Decoder, packet: &Stored, out: &mut [f32]) ->
 fn is_silent(samples: &[f32]) -> bool {
     let tail = &samples[samples.len().saturating_sub(FRAME_SAMPLES)..];
     tail.iter().all(|sample| sample.abs() < 1e-3)
-}
-
-/// The slack of the last packets, in ms. The smallest counts: it is the pull that came earliest
-/// that finds a packet missing.
-#[derive(Debug, Default)]
-struct SlackWindow {
-    recent: [f64; Self::PACKETS],
-    count: usize,
-}
-
-impl SlackWindow {
-    /// 240 ms of 20 ms packets: some turns of a media thread that is not quite regular.
-    const PACKETS: usize = 12;
-
-    fn push(&mut self, slack: Option<f64>) {
-        if let Some(slack) = slack {
-            self.recent[self.count % Self::PACKETS] = slack;
-            self.count += 1;
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        self.count >= Self::PACKETS
-    }
-
-    fn smallest(&self) -> Option<f64> {
-        self.recent[..self.count.min(Self::PACKETS)].iter().copied().min_by(f64::total_cmp)
-    }
-
-    fn shift(&mut self, change: f64) {
-        self.recent.iter_mut().for_each(|slack| *slack += change);
-    }
-
-    fn clear(&mut self) {
-        self.count = 0;
-    }
 }

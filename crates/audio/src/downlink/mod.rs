@@ -1,11 +1,13 @@
 //! From RTP payloads to the speaker.
 
+mod baseline;
 mod delay;
 mod jitter;
 mod limiter;
 mod mixer;
 mod packets;
 mod playout;
+mod slack;
 mod stretch;
 mod volumes;
 
