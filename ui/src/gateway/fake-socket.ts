@@ -31,6 +31,7 @@ export class FakeServer {
 export class FakeSocket {
   readonly heard: ClientMessage[] = [];
   closed = false;
+  closedForGood = false;
 
   constructor(
     readonly url: string,
@@ -41,8 +42,9 @@ export class FakeSocket {
     this.heard.push(JSON.parse(text) as ClientMessage);
   }
 
-  close(): void {
+  close(forGood: boolean): void {
     this.closed = true;
+    this.closedForGood = forGood;
   }
 
   say(message: ServerMessage): void {

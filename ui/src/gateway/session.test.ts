@@ -197,13 +197,14 @@ describe('a gateway session', () => {
   it('throws its session away when restarted', () => {
     const { server, session } = online();
     session.restart();
-    expect(server.sockets[0]?.closed).toBe(true);
+    expect(server.sockets[0]).toMatchObject({ closed: true, closedForGood: false });
     expect(server.hello().heard[0]?.op).toBe('identify');
   });
 
   it('stays silent once stopped', () => {
     const { server, session } = online();
     session.stop();
+    expect(server.socket.closedForGood).toBe(true);
     server.sockets[0]?.dispatch(1);
     vi.advanceTimersByTime(60_000);
     expect(server.sockets).toHaveLength(1);

@@ -74,7 +74,7 @@ export class GatewaySession {
   /** Ends it for good. */
   stop(): void {
     this.#stopped = true;
-    this.#drop();
+    this.#drop(true);
   }
 
   /** Tries at once if it was waiting. */
@@ -239,10 +239,10 @@ export class GatewaySession {
     this.handlers.status({ state: 'closed', reason });
   }
 
-  #drop(): void {
+  #drop(forGood = false): void {
     clearTimeout(this.#timer);
     clearInterval(this.#heartbeat);
-    this.#socket?.close();
+    this.#socket?.close(forGood);
     this.#socket = null;
     this.#online = false;
     for (const nonce of [...this.#pending.keys()]) {

@@ -97,6 +97,9 @@ function parse(text: string): unknown {
   }
 }
 
+/** 1000 (RFC 6455 §7.4.1): the purpose of the connection is fulfilled. */
+const CLOSED_NORMALLY = 1000;
+
 function openSocket(url: string, handlers: SocketHandlers): Socket {
   const socket = new WebSocket(url);
   let closed = false;
@@ -113,9 +116,10 @@ function openSocket(url: string, handlers: SocketHandlers): Socket {
     send: (text) => {
       if (socket.readyState === WebSocket.OPEN) socket.send(text);
     },
-    close: () => {
+    close: (forGood) => {
       closed = true;
-      socket.close();
+      if (forGood) socket.close(CLOSED_NORMALLY);
+      else socket.close();
     },
   };
 }

@@ -82,8 +82,11 @@ export class Unreachable extends Error {
 export interface Socket {
   /** Drops the text when the socket is no longer open. */
   send(text: string): void;
-  /** Closes; `SocketHandlers.close` is not called for it. */
-  close(): void;
+  /**
+   * Closes; `SocketHandlers.close` is not called for it. `forGood` tells the server that nobody
+   * will resume what went on here.
+   */
+  close(forGood: boolean): void;
 }
 
 export interface SocketHandlers {

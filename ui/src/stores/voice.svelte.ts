@@ -65,8 +65,16 @@ const TICKET_FAULTS: readonly ErrorCode[] = [
   'rateLimited',
   'unavailable',
 ];
-/** Ends after which one may and should come back. */
-const TRANSIENT_ENDS: readonly EndReason[] = ['timedOut', 'handshakeFailed', 'nodeStopping'];
+/**
+ * Ends after which one may and should come back. 'left' is one of them: when one does leave, the
+ * session is forgotten first; a server that says so unasked has lost us, not we it.
+ */
+const TRANSIENT_ENDS: readonly EndReason[] = [
+  'left',
+  'timedOut',
+  'handshakeFailed',
+  'nodeStopping',
+];
 
 /** One's own call: from the wish to talk to media that flows, and back to it when it breaks. */
 export class Voice {
@@ -261,7 +269,6 @@ export class Voice {
     const place = this.place;
     if (!place || this.call.phase === 'failed') return;
     if (TRANSIENT_ENDS.includes(reason)) this.#retry('unreachable');
-    else if (reason === 'left') this.#end({ phase: 'idle' });
     else this.#end({ phase: 'failed', place, failure: reason });
   }
 

@@ -167,7 +167,7 @@ describe('a call', () => {
     },
   );
 
-  it.each(['timedOut', 'nodeStopping', 'handshakeFailed'] as const)(
+  it.each(['left', 'timedOut', 'nodeStopping', 'handshakeFailed'] as const)(
     'comes back when it was ended as %s',
     async (reason) => {
       const { voice, joins } = await connected();

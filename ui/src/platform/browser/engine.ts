@@ -17,6 +17,9 @@ const STATS_TICKS = 40;
 const AUDIBLE_DBFS = -50;
 const HANGOVER_MS = 250;
 
+/** The sound of leaving is heard to its end before the speaker is closed. */
+const REST_AFTER_MS = 1_000;
+
 /** Until the interface sends what people chose. */
 const AUDIO_DEFAULT: AudioSettings = {
   input: null,
@@ -63,7 +66,7 @@ export class BrowserEngine implements Engine {
     void this.#refreshDevices();
     // Browsers let a page sound only once somebody has touched it.
     for (const type of ['pointerdown', 'keydown']) {
-      document.addEventListener(type, () => void this.#context.resume(), { passive: true });
+      document.addEventListener(type, () => this.#wakeSound(), { passive: true });
     }
   }
 
@@ -102,7 +105,6 @@ export class BrowserEngine implements Engine {
   #join(url: string, ticket: string, bitrate: number): void {
     const rejoin = this.#session !== null;
     this.#endSession();
-    void this.#context.resume();
     const peer = this.#peer ?? preparePeer();
     this.#peer = null;
     const session = new VoiceSession(peer, {
@@ -166,7 +168,23 @@ export class BrowserEngine implements Engine {
     // Once open in a call it stays open, so that unmuting is immediate.
     const inCall = this.#session !== null && (!silent || this.#microphone.label !== null);
     this.#microphone.wanted = inCall || this.#monitored;
-    this.#ticker.running = this.#session !== null || this.#monitored;
+    this.#ticker.running = this.#active;
+    this.#wakeSound();
+    if (!this.#active) setTimeout(() => this.#restSound(), REST_AFTER_MS);
+  }
+
+  /** Whether there is anything to hear or to measure. */
+  get #active(): boolean {
+    return this.#session !== null || this.#monitored;
+  }
+
+  #wakeSound(): void {
+    if (this.#active) void this.#context.resume();
+  }
+
+  /** A context that runs keeps the speaker open and costs power. */
+  #restSound(): void {
+    if (!this.#active) void this.#context.suspend();
   }
 
   #sendMicrophone(): void {
