@@ -1,13 +1,11 @@
 //! The capture chain: high-pass → echo → noise → gain → gate.
 
 use nnnoiseless::DenoiseState;
-use sonora::config::{
-    AdaptiveDigital, EchoCanceller, GainController2, HighPassFilter, MaxProcessingRate,
-    NoiseSuppressionLevel, Pipeline,
-};
+use sonora::config::{AdaptiveDigital, EchoCanceller, GainController2, MaxProcessingRate, Pipeline};
 use sonora::{AudioProcessing, StreamConfig};
 
 use super::gate::{Gate, GateMode, GateState};
+use super::high_pass::HighPass;
 use super::voice_activity::VoiceDetector;
 use crate::level::amplitude;
 use crate::{AudioLevel, FRAME_SAMPLES, Frame, Level, Limiter, SAMPLE_RATE};
@@ -101,6 +99,7 @@ pub struct CaptureReport {
 /// noise suppression at strong, next to none otherwise, and none at all when everything is off.
 pub struct Uplink {
     config: UplinkConfig,
+    high_pass: Option<HighPass>,
     cleaner: Option<AudioProcessing>,
     denoiser: Option<Denoiser>,
     leveller: Option<AudioProcessing>,
@@ -121,6 +120,7 @@ impl Uplink {
     #[must_use]
     pub fn new(config: UplinkConfig) -> Self {
         Self {
+            high_pass: needs_high_pass(&config).then(HighPass::default),
             cleaner: cleaner(&config),
             denoiser: denoiser(&config),
             leveller: leveller(&config),
@@ -135,7 +135,11 @@ impl Uplink {
     /// Changes the chain while it runs. A stage that stays as it was keeps what it has learned.
     pub fn configure(&mut self, config: UplinkConfig) {
         let old = std::mem::replace(&mut self.config, config);
-        let cleans = |c: &UplinkConfig| (c.high_pass, c.echo_cancellation, c.noise_suppression);
+        if needs_high_pass(&old) != needs_high_pass(&config) {
+            self.high_pass = needs_high_pass(&config).then(HighPass::default);
+        }
+        let standard = |c: &UplinkConfig| c.noise_suppression == NoiseSuppression::Standard;
+        let cleans = |c: &UplinkConfig| (c.echo_cancellation, standard(c));
         if cleans(&old) != cleans(&config) {
             self.cleaner = cleaner(&config);
         }
@@ -170,6 +174,9 @@ impl Uplink {
             return self.closed(frame, input, reference);
         }
         self.feed_reference(reference);
+        if let Some(high_pass) = &mut self.high_pass {
+            high_pass.process(frame);
+        }
         run(self.cleaner.as_mut(), frame);
         if let Some(denoiser) = &mut self.denoiser {
             denoiser.process(frame);
@@ -230,18 +237,23 @@ fn run(stage: Option<&mut AudioProcessing>, frame: &mut Frame) {
     }
 }
 
+/// Echo cancellation and automatic gain take an offset or rumble for sound.
+fn needs_high_pass(config: &UplinkConfig) -> bool {
+    config.high_pass || config.echo_cancellation || config.gain == Gain::Automatic
+}
+
 fn cleaner(config: &UplinkConfig) -> Option<AudioProcessing> {
     let standard = config.noise_suppression == NoiseSuppression::Standard;
-    if !(config.high_pass || config.echo_cancellation || standard) {
+    if !(config.echo_cancellation || standard) {
         return None;
     }
     Some(processing(sonora::Config {
-        high_pass_filter: config.high_pass.then(HighPassFilter::default),
-        echo_canceller: config.echo_cancellation.then(EchoCanceller::default),
-        noise_suppression: standard.then(|| sonora::config::NoiseSuppression {
-            level: NoiseSuppressionLevel::High,
+        echo_canceller: config.echo_cancellation.then(|| EchoCanceller {
+            // There is one before it, which leaves more of a low voice.
+            enforce_high_pass_filtering: false,
             ..Default::default()
         }),
+        noise_suppression: standard.then(sonora::config::NoiseSuppression::default),
         ..Default::default()
     }))
 }
@@ -253,8 +265,6 @@ fn denoiser(config: &UplinkConfig) -> Option<Denoiser> {
 fn leveller(config: &UplinkConfig) -> Option<AudioProcessing> {
     (config.gain == Gain::Automatic).then(|| {
         processing(sonora::Config {
-            // Its noise estimate takes an offset for noise, and then never raises the gain.
-            high_pass_filter: Some(HighPassFilter::default()),
             gain_controller2: Some(GainController2 {
                 adaptive_digital: Some(AdaptiveDigital::default()),
                 ..Default::default()

@@ -2,6 +2,7 @@
 
 mod chain;
 mod gate;
+mod high_pass;
 mod packetizer;
 mod voice_activity;
 
