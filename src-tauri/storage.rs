@@ -1,0 +1,200 @@
+//! What is kept on this device: two JSON documents in the app's configuration folder
+//! (`$XDG_CONFIG_HOME/org.voicehall.desktop` on Linux), `settings.json` and `credentials.json`.
+//!
+//! Their content is the UI's; the shell only keeps it safe. A document is replaced whole or not at
+//! all, and one that cannot be read is moved aside to `….broken`, so that nothing is lost and the
+//! app starts. Files are readable by their owner alone. Login tokens lie in a file for now; the
+//! system's keychain is to replace it.
+
+use serde_json::Value;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use tempfile::NamedTempFile;
+
+/// Largest document, in bytes: the app reads no file that it would not have written.
+const DOCUMENT_BYTES_MAX: u64 = 1 << 20;
+
+/// Why a document was not kept or not brought.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// The disk or its permissions.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// More than [`DOCUMENT_BYTES_MAX`].
+    #[error("too large to be kept")]
+    TooLarge,
+}
+
+/// The documents of one person on this device.
+pub struct Storage {
+    /// Settings of sound, windows and the like.
+    pub settings: Document,
+    /// The login token of each server.
+    pub credentials: Document,
+}
+
+impl Storage {
+    /// Nothing is read or made before it is needed.
+    pub fn new(folder: PathBuf) -> Self {
+        Self {
+            settings: Document::new(folder.join("settings.json")),
+            credentials: Document::new(folder.join("credentials.json")),
+        }
+    }
+}
+
+/// One JSON file.
+pub struct Document {
+    path: PathBuf,
+    /// Held while the file is read or replaced.
+    turn: Mutex<()>,
+}
+
+impl Document {
+    fn new(path: PathBuf) -> Self {
+        Self { path, turn: Mutex::new(()) }
+    }
+
+    /// The document; none if there is none yet, or if it was broken and is now aside.
+    pub fn load(&self) -> Result<Option<Value>, StorageError> {
+        let _turn = self.turn.lock().expect("nothing panics while holding it");
+        let bytes = match read_bounded(&self.path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(self.failed(error)),
+        };
+        match serde_json::from_slice(&bytes) {
+            Ok(value) if bytes.len() as u64 <= DOCUMENT_BYTES_MAX => Ok(Some(value)),
+            _ => self.set_aside().map(|()| None),
+        }
+    }
+
+    /// Replaces the document. After a crash or a full disk the old one is still whole.
+    pub fn save(&self, value: &Value) -> Result<(), StorageError> {
+        let text = serde_json::to_string_pretty(value).expect("a JSON value is JSON");
+        if text.len() as u64 > DOCUMENT_BYTES_MAX {
+            return Err(StorageError::TooLarge);
+        }
+        let _turn = self.turn.lock().expect("nothing panics while holding it");
+        replace(&self.path, text.as_bytes()).map_err(|error| self.failed(error))
+    }
+
+    fn set_aside(&self) -> Result<(), StorageError> {
+        let mut aside = self.path.clone().into_os_string();
+        aside.push(".broken");
+        std::fs::rename(&self.path, &aside).map_err(|error| self.failed(error))?;
+        tracing::warn!(file = %self.path.display(), kept_as = ?aside, "cannot be read; starting without it");
+        Ok(())
+    }
+
+    fn failed(&self, source: io::Error) -> StorageError {
+        StorageError::Io { path: self.path.clone(), source }
+    }
+}
+
+/// Reads one byte more than is allowed, so that the caller sees that a file is too large.
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(DOCUMENT_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Writes beside the file and renames over it. On Unix a temporary file has mode 0600.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().expect("a document lies in a folder");
+    std::fs::create_dir_all(folder)?;
+    let mut fresh = NamedTempFile::new_in(folder)?;
+    fresh.write_all(bytes)?;
+    fresh.as_file().sync_all()?;
+    fresh.persist(path)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn storage() -> (tempfile::TempDir, Storage) {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = Storage::new(folder.path().join("not/there/yet"));
+        (folder, storage)
+    }
+
+    #[test]
+    fn a_document_comes_back_as_it_was_saved() {
+        let (_folder, storage) = storage();
+        assert_eq!(storage.settings.load().unwrap(), None);
+        storage.settings.save(&json!({"sounds": 0.5})).unwrap();
+        storage.settings.save(&json!({"sounds": 1})).unwrap();
+        assert_eq!(storage.settings.load().unwrap(), Some(json!({"sounds": 1})));
+        assert_eq!(storage.credentials.load().unwrap(), None);
+    }
+
+    #[test]
+    fn a_broken_document_is_kept_aside() {
+        let (folder, storage) = storage();
+        storage.settings.save(&json!({})).unwrap();
+        let path = folder.path().join("not/there/yet/settings.json");
+        for broken in [&b"{\"sounds\":"[..], b"", b"\xff\xfe", &vec![b' '; 2 << 20]] {
+            std::fs::write(&path, broken).unwrap();
+            assert_eq!(storage.settings.load().unwrap(), None);
+            assert!(!path.exists());
+            assert_eq!(std::fs::read(path.with_extension("json.broken")).unwrap(), broken);
+        }
+        storage.settings.save(&json!({"sounds": 1})).unwrap();
+        assert_eq!(storage.settings.load().unwrap(), Some(json!({"sounds": 1})));
+    }
+
+    #[test]
+    fn what_is_too_large_leaves_the_old_document() {
+        let (_folder, storage) = storage();
+        storage.settings.save(&json!(1)).unwrap();
+        let large = json!("x".repeat(DOCUMENT_BYTES_MAX as usize));
+        assert!(matches!(storage.settings.save(&large), Err(StorageError::TooLarge)));
+        assert_eq!(storage.settings.load().unwrap(), Some(json!(1)));
+    }
+
+    #[test]
+    fn a_failed_save_leaves_the_old_document_and_no_litter() {
+        let (folder, storage) = storage();
+        let place = folder.path().join("not/there/yet/settings.json");
+        std::fs::create_dir_all(place.join("in the way")).unwrap();
+        assert!(matches!(storage.settings.save(&json!(1)), Err(StorageError::Io { .. })));
+        assert_eq!(std::fs::read_dir(place.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn readers_see_one_whole_version_while_it_is_replaced() {
+        let (folder, storage) = storage();
+        let path = folder.path().join("not/there/yet/settings.json");
+        storage.settings.save(&json!("0".repeat(50_000))).unwrap();
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                for round in 1..50 {
+                    storage.settings.save(&json!((round % 10).to_string().repeat(50_000))).unwrap();
+                }
+            });
+            while !writer.is_finished() {
+                let text: String = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+                assert_eq!(text, text[..1].repeat(50_000));
+            }
+        });
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn others_cannot_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let (folder, storage) = storage();
+        storage.credentials.save(&json!({})).unwrap();
+        let path = folder.path().join("not/there/yet/credentials.json");
+        assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
