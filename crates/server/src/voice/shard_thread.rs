@@ -1,0 +1,230 @@
+//! One shard's thread: receives, lets the shard decide, sends. Nothing here waits for anything
+//! but the socket, a command or the shard's next timeout.
+
+use super::VoiceEvent;
+use super::admission::Admission;
+use super::socket;
+use mio::net::UdpSocket;
+use mio::{Events, Interest, Poll, Token, Waker};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::Instant;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
+use voicehall_protocol::ids::{UserId, VoiceSessionId};
+use voicehall_protocol::ticket::SessionBits;
+use voicehall_protocol::voice::EndReason;
+use voicehall_sfu::{
+    Credentials, DATAGRAM_BYTES_MAX, Event, Open, OpenError, Outbox, SessionStats, Shard, ShardConfig,
+    ShardStats,
+};
+
+const SOCKET: Token = Token(0);
+const COMMAND: Token = Token(1);
+
+/// Datagrams handled before commands and timers get their turn: a flood must not starve them.
+const DATAGRAMS_PER_TURN: usize = 256;
+
+/// What a shard can be told.
+pub(super) enum Command {
+    Open { open: Open, user: UserId, reply: oneshot::Sender<Result<Credentials, OpenError>> },
+    Update { session: VoiceSessionId, bits: SessionBits },
+    Close { session: VoiceSessionId, reason: EndReason },
+    ShardStats { reply: oneshot::Sender<ShardStats> },
+    SessionStats { session: VoiceSessionId, reply: oneshot::Sender<Option<SessionStats>> },
+    Stop,
+}
+
+/// The handle of a running shard.
+pub(super) struct ShardThread {
+    address: SocketAddr,
+    commands: mpsc::Sender<Command>,
+    waker: Waker,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl ShardThread {
+    pub fn start(
+        number: usize,
+        address: SocketAddr,
+        config: ShardConfig,
+        events: UnboundedSender<VoiceEvent>,
+        admission: Arc<Mutex<Admission>>,
+    ) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let mut socket = socket::bind(address)?;
+        let address = socket.local_addr()?;
+        poll.registry().register(&mut socket, SOCKET, Interest::READABLE)?;
+        let waker = Waker::new(poll.registry(), COMMAND)?;
+        let (sender, commands) = mpsc::channel();
+        let shard = Shard::new(config, Instant::now(), rand::random());
+        let outbox = SocketOutbox { socket, buffer: [0; DATAGRAM_BYTES_MAX], dropped: 0, events, admission };
+        let event_loop = EventLoop { shard, outbox, commands };
+        let thread = std::thread::Builder::new()
+            .name(format!("voice-shard-{number}"))
+            .spawn(move || event_loop.run(poll, number))?;
+        Ok(Self { address, commands: sender, waker, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Sends a command. To a shard that has stopped it goes nowhere: replies are dropped, which
+    /// their receivers see.
+    pub fn send(&self, command: Command) {
+        if self.commands.send(command).is_ok()
+            && let Err(error) = self.waker.wake()
+        {
+            tracing::error!(%error, "cannot wake a voice shard");
+        }
+    }
+
+    /// Waits for the thread's end.
+    pub fn join(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("a voice shard panicked");
+        }
+    }
+}
+
+struct EventLoop {
+    shard: Shard,
+    outbox: SocketOutbox,
+    commands: mpsc::Receiver<Command>,
+}
+
+impl EventLoop {
+    fn run(mut self, mut poll: Poll, number: usize) {
+        let mut events = Events::with_capacity(8);
+        // The socket reports an edge: it stays readable until it has been read empty.
+        let mut readable = true;
+        loop {
+            let wait = if readable {
+                Some(std::time::Duration::ZERO)
+            } else {
+                self.shard.next_timeout().map(|at| at.saturating_duration_since(Instant::now()))
+            };
+            match poll.poll(&mut events, wait) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    tracing::error!(%error, shard = number, "a voice shard cannot wait for its socket");
+                    break;
+                }
+            }
+            readable |= events.iter().any(|event| event.token() == SOCKET);
+            if !self.handle_commands() {
+                break;
+            }
+            if readable {
+                readable = self.receive();
+            }
+            self.shard.handle_timeout(Instant::now(), &mut self.outbox);
+        }
+        self.shard.close_all(EndReason::NodeStopping, &mut self.outbox);
+    }
+
+    /// Returns whether the socket may have more.
+    fn receive(&mut self) -> bool {
+        let mut datagram = [0; DATAGRAM_BYTES_MAX];
+        for _ in 0..DATAGRAMS_PER_TURN {
+            match self.outbox.socket.recv_from(&mut datagram) {
+                Ok((len, from)) => {
+                    let now = Instant::now();
+                    self.shard.handle_datagram(from, &mut datagram[..len], now, &mut self.outbox);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+                // The answer to something sent to a port that is closed by now, or the like: it
+                // says nothing about the next datagram.
+                Err(_) => {}
+            }
+        }
+        true
+    }
+
+    /// Returns whether the shard goes on.
+    fn handle_commands(&mut self) -> bool {
+        loop {
+            let command = match self.commands.try_recv() {
+                Ok(command) => command,
+                Err(mpsc::TryRecvError::Empty) => return true,
+                Err(mpsc::TryRecvError::Disconnected) => return false,
+            };
+            match command {
+                Command::Open { open, user, reply } => self.open(open, user, reply),
+                Command::Update { session, bits } => self.shard.update(session, bits),
+                Command::Close { session, reason } => {
+                    self.shard.close(session, reason, &mut self.outbox);
+                }
+                Command::ShardStats { reply } => {
+                    let mut stats = self.shard.stats();
+                    stats.dropped_send = self.outbox.dropped;
+                    // Whoever asked may have gone.
+                    let _ = reply.send(stats);
+                }
+                Command::SessionStats { session, reply } => {
+                    let _ = reply.send(self.shard.session_stats(session));
+                }
+                Command::Stop => return false,
+            }
+        }
+    }
+
+    fn open(&mut self, open: Open, user: UserId, reply: oneshot::Sender<Result<Credentials, OpenError>>) {
+        let opened = self.shard.open(open, Instant::now());
+        if opened.is_ok() {
+            self.outbox.emit(VoiceEvent::Opened {
+                session: open.session,
+                user,
+                channel: open.channel,
+                source: open.source,
+            });
+        }
+        // If the join was given up meanwhile, the session times out like any that never connects.
+        let _ = reply.send(opened);
+    }
+}
+
+/// Sends each packet at once; one buffer serves all.
+struct SocketOutbox {
+    socket: UdpSocket,
+    buffer: [u8; DATAGRAM_BYTES_MAX],
+    dropped: u64,
+    events: UnboundedSender<VoiceEvent>,
+    admission: Arc<Mutex<Admission>>,
+}
+
+impl SocketOutbox {
+    fn emit(&self, event: VoiceEvent) {
+        // Nobody listens any more when the server is on its way out.
+        let _ = self.events.send(event);
+    }
+}
+
+impl Outbox for SocketOutbox {
+    fn buffer(&mut self) -> &mut [u8] {
+        &mut self.buffer
+    }
+
+    fn send(&mut self, to: SocketAddr, len: usize) {
+        // Voice that waits is worth nothing: what the kernel has no room for is dropped.
+        if self.socket.send_to(&self.buffer[..len], to).is_err() {
+            self.dropped += 1;
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        self.emit(match event {
+            Event::Connected { session } => VoiceEvent::Connected { session },
+            Event::Closed { session, reason } => {
+                self.admission.lock().unwrap_or_else(PoisonError::into_inner).close(session);
+                VoiceEvent::Closed { session, reason }
+            }
+        });
+    }
+}
