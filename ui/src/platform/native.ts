@@ -45,16 +45,21 @@ export function createNativePlatform(): Platform {
 
 function createEngine(): Engine {
   const subscribers = new Set<(event: EngineEvent) => void>();
-  const channel = new Channel<EngineEvent>((event) => {
+  const emit = (event: EngineEvent) => {
     for (const subscriber of subscribers) subscriber(event);
-  });
+  };
+  const channel = new Channel<EngineEvent>(emit);
   // Each command waits for the one before, and the first for the subscription: order is kept and
   // no event is missed.
-  let queue: Promise<unknown> = invoke('engine_subscribe', { channel });
+  let queue: Promise<unknown> = invoke('engine_subscribe', { channel }).catch(() => undefined);
   return {
     send: (command: EngineCommand) => {
-      const send = () => invoke('engine_send', { command });
-      queue = queue.then(send, send);
+      queue = queue
+        .then(() => invoke('engine_send', { command }))
+        .catch(() => {
+          // The engine is gone. A call that waits for it must not wait for ever.
+          if (command.type === 'join') emit({ type: 'state', state: { state: 'unreachable' } });
+        });
     },
     subscribe: (callback) => {
       subscribers.add(callback);
