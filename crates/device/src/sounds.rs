@@ -2,12 +2,14 @@
 
 use std::f32::consts::TAU;
 use std::num::NonZero;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use rodio::buffer::SamplesBuffer;
-use rodio::{DeviceSinkBuilder, MixerDeviceSink, Player};
+use rodio::{DeviceSinkBuilder, DeviceSinkError, MixerDeviceSink, Player};
+
+use crate::{DeviceChoice, native};
 
 const RATE: NonZero<u32> = NonZero::new(48_000).expect("not zero");
 const CHANNELS: NonZero<u16> = NonZero::new(1).expect("not zero");
@@ -63,10 +65,12 @@ fn note(pitch: f32) -> impl Iterator<Item = f32> {
     })
 }
 
-/// Plays [`Sound`]s on the system's default speaker, which is open only while they last.
+/// Plays [`Sound`]s on a speaker that is open only while they last: the system's default, or the
+/// one that was chosen.
 #[derive(Debug)]
 pub struct UiSounds {
     sounds: mpsc::SyncSender<Sound>,
+    choice: Arc<Mutex<DeviceChoice>>,
 }
 
 impl UiSounds {
@@ -76,8 +80,15 @@ impl UiSounds {
     /// If the system gives no more threads.
     pub fn start() -> std::io::Result<Self> {
         let (sounds, waiting) = mpsc::sync_channel(WAITING_MAX);
-        thread::Builder::new().name("ui-sounds".to_owned()).spawn(move || play_all(&waiting))?;
-        Ok(Self { sounds })
+        let choice = Arc::<Mutex<DeviceChoice>>::default();
+        let chosen = Arc::clone(&choice);
+        thread::Builder::new().name("ui-sounds".to_owned()).spawn(move || play_all(&waiting, &chosen))?;
+        Ok(Self { sounds, choice })
+    }
+
+    /// Changes the speaker, from the next sound after a pause on.
+    pub fn choose(&self, choice: DeviceChoice) {
+        *self.choice.lock().unwrap_or_else(PoisonError::into_inner) = choice;
     }
 
     /// Plays a sound, at once and without waiting. It is left out if there is no speaker or too
@@ -88,9 +99,10 @@ impl UiSounds {
     }
 }
 
-fn play_all(waiting: &mpsc::Receiver<Sound>) {
+fn play_all(waiting: &mpsc::Receiver<Sound>, choice: &Mutex<DeviceChoice>) {
     while let Ok(first) = waiting.recv() {
-        let mut sink = match DeviceSinkBuilder::open_default_sink() {
+        let choice = choice.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut sink = match open(&choice) {
             Ok(sink) => sink,
             Err(error) => {
                 tracing::debug!(%error, "no speaker for a UI sound");
@@ -102,6 +114,17 @@ fn play_all(waiting: &mpsc::Receiver<Sound>) {
         while let Ok(next) = waiting.recv_timeout(LINGER) {
             play(&sink, next);
         }
+    }
+}
+
+fn open(choice: &DeviceChoice) -> Result<MixerDeviceSink, DeviceSinkError> {
+    let chosen = match choice {
+        DeviceChoice::SystemDefault => None,
+        DeviceChoice::Id(_) => native::speaker(choice),
+    };
+    match chosen {
+        Some(device) => DeviceSinkBuilder::from_device(device)?.open_stream(),
+        None => DeviceSinkBuilder::open_default_sink(),
     }
 }
 

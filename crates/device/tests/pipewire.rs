@@ -270,25 +270,39 @@ fn a_closed_microphone_is_closed() {
 }
 
 #[test]
-fn sounds_are_heard_and_the_speaker_closed_after_them() {
-    with_sound_server("sounds_are_heard_and_the_speaker_closed_after_them", |server| {
-        let _devices = loopback(&server);
+fn sounds_are_heard_where_they_shall_be_and_the_speaker_is_closed_after_them() {
+    let test = "sounds_are_heard_where_they_shall_be_and_the_speaker_is_closed_after_them";
+    with_sound_server(test, |server| {
+        let (_default, microphone_end) = loopback(&server);
         let audio = NativeAudio::start().unwrap();
         let mut microphone = audio.open_microphone(DeviceChoice::SystemDefault);
         let sounds = UiSounds::start().unwrap();
         let mut frame: Frame = [0.0; 480];
         wait("the microphone hears", || microphone.read(&mut frame).then_some(()));
+        let mut until_heard_and_over = || {
+            wait("the sound is heard", || {
+                let mut loud = false;
+                while microphone.read(&mut frame) {
+                    loud |= frame.iter().any(|sample| sample.abs() > 0.02);
+                }
+                loud.then_some(())
+            });
+            wait("nobody plays any more", || {
+                let players =
+                    std::process::Command::new("pactl").args(["list", "short", "sink-inputs"]).output();
+                players.expect("pactl is installed").stdout.is_empty().then_some(())
+            });
+            while microphone.read(&mut frame) {}
+        };
         sounds.play(Sound::Join);
-        wait("the sound is heard", || {
-            let mut loud = false;
-            while microphone.read(&mut frame) {
-                loud |= frame.iter().any(|sample| sample.abs() > 0.02);
-            }
-            loud.then_some(())
-        });
-        wait("nobody plays any more", || {
-            let players = std::process::Command::new("pactl").args(["list", "short", "sink-inputs"]).output();
-            players.expect("pactl is installed").stdout.is_empty().then_some(())
-        });
+        until_heard_and_over();
+        // The default falls silent: what is heard from now on comes from the chosen one.
+        let silent = server.plug_speaker("silent");
+        server.make_default("set-default-sink", &silent);
+        let headset = server.plug_speaker("headset");
+        server.connect(&headset, &microphone_end);
+        sounds.choose(DeviceChoice::Id(id(&audio, Direction::Output, headset.name)));
+        sounds.play(Sound::Leave);
+        until_heard_and_over();
     });
 }

@@ -7,6 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -55,6 +56,8 @@ enum Order {
 
 /// The graph as it is now.
 pub(super) struct Graph {
+    /// Whether somebody has waited for the first look already.
+    looked: AtomicBool,
     seen: Arc<(Mutex<Seen>, Condvar)>,
     orders: pw::channel::Sender<Order>,
     thread: Option<thread::JoinHandle<()>>,
@@ -70,7 +73,7 @@ impl Graph {
         let thread = thread::Builder::new()
             .name("pipewire-graph".to_owned())
             .spawn(move || watch(&shared, received, changed))?;
-        Ok(Self { seen, orders, thread: Some(thread) })
+        Ok(Self { looked: AtomicBool::new(false), seen, orders, thread: Some(thread) })
     }
 
     /// The devices for people to choose from, or `None` while there is no sound server.
@@ -106,9 +109,13 @@ impl Graph {
 
     fn seen(&self) -> Option<MutexGuard<'_, Seen>> {
         let (seen, told) = &*self.seen;
-        let (seen, _) = told
-            .wait_timeout_while(lock(seen), FIRST_LOOK, |seen| !seen.complete)
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut seen = lock(seen);
+        // Only at first: later, whoever keeps streams has better things to do than to wait.
+        if !self.looked.swap(true, Ordering::Relaxed) {
+            (seen, _) = told
+                .wait_timeout_while(seen, FIRST_LOOK, |seen| !seen.complete)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
         seen.complete.then_some(seen)
     }
 }

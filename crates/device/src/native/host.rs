@@ -123,6 +123,11 @@ pub(super) struct Found {
     pub(super) stand_in: bool,
 }
 
+/// The speaker that a choice means now, for a short sound.
+pub(crate) fn speaker(choice: &DeviceChoice) -> Option<cpal::Device> {
+    find(&cpal::default_host(), Direction::Output, choice).map(|found| found.device)
+}
+
 fn find(host: &cpal::Host, direction: Direction, choice: &DeviceChoice) -> Option<Found> {
     if let DeviceChoice::Id(wanted) = choice {
         let chosen = devices(host, direction).find(|device| id(device).as_ref() == Some(wanted));

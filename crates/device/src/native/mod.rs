@@ -13,6 +13,7 @@ use std::thread;
 
 use crate::microphone::StreamControl;
 use crate::{AudioSystem, DeviceChoice, DeviceEvent, DeviceInfo, Direction, Microphone, Speaker};
+pub(crate) use host::speaker;
 use supervisor::{Command, Link, Supervisor};
 
 /// The operating system's microphones and speakers.
