@@ -157,6 +157,7 @@ async fn serve(config: Config, data: &Path, options: Serve) -> Result<(), Failur
     if let Some(path) = options.invite_link_file {
         write_secret(&path, &server.link(invite).await?)?;
     }
+    server.announce()?;
     // On standard output, apart from the log: logs are kept and passed on.
     if let Some(link) = server.owner_link() {
         println!("Open this link once, within a week, to become the owner:\n{link}");

@@ -4,6 +4,10 @@ use crate::app::App;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use voicehall_sfu::ShardStats;
+
+/// How many of [`ShardStats`]' entries are not counters.
+const GAUGES: usize = 3;
 
 /// Counts that no other part keeps.
 #[derive(Debug, Default)]
@@ -50,7 +54,21 @@ pub async fn render(app: &App) -> String {
         "Voice sessions that guilds know of.",
         app.calls.open_count(),
     );
+    voice(&mut out, &app.voice.stats().await);
     out
+}
+
+/// The counters of each shard.
+fn voice(out: &mut String, shards: &[ShardStats]) {
+    for (index, (name, _)) in ShardStats::default().entries().enumerate() {
+        // The first ones go up and down.
+        let (kind, suffix) = if index < GAUGES { ("gauge", "") } else { ("counter", "_total") };
+        let _ = writeln!(out, "# TYPE voicehall_shard_{name}{suffix} {kind}");
+        for (shard, stats) in shards.iter().enumerate() {
+            let value = stats.entries().nth(index).map_or(0, |(_, value)| value);
+            let _ = writeln!(out, "voicehall_shard_{name}{suffix}{{shard=\"{shard}\"}} {value}");
+        }
+    }
 }
 
 fn gauge(out: &mut String, name: &str, help: &str, value: usize) {

@@ -163,9 +163,7 @@ impl Server {
         };
         let owner_link = owner_link.map(|code| admin::url(&origin, &code));
         let endpoint = data.join(ENDPOINT);
-        let server = Self { app, listening, origin, endpoint, guild, owner_link, tasks, _lock: lock };
-        server.write_endpoint()?;
-        Ok(server)
+        Ok(Self { app, listening, origin, endpoint, guild, owner_link, tasks, _lock: lock })
     }
 
     /// Where HTTP is served.
@@ -206,9 +204,9 @@ impl Server {
     pub async fn stop(self) {
         tracing::info!("stopping");
         let Self { app, listening, endpoint, tasks, .. } = self;
-        app.stopping.send_replace(true);
-        // Voice first: its clients learn of the end by the gateway where that is still there.
+        // Voice first, while the gateway is still there to tell clients of the end.
         app.voice.stop().await;
+        app.stopping.send_replace(true);
         listening.stop().await;
         app.sessions.stop();
         app.guilds.stop();
@@ -216,13 +214,19 @@ impl Server {
             task.abort();
         }
         app.store.close().await;
-        if let Err(error) = std::fs::remove_file(&endpoint) {
+        if let Err(error) = std::fs::remove_file(&endpoint)
+            && error.kind() != io::ErrorKind::NotFound
+        {
             tracing::warn!(%error, path = %endpoint.display(), "cannot remove a file");
         }
         tracing::info!("stopped");
     }
 
-    fn write_endpoint(&self) -> Result<(), StartError> {
+    /// Writes into the data directory where this server listens, for programs that wait for it.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn announce(&self) -> Result<(), StartError> {
         let endpoint = Endpoint {
             http: self.app.config.local_origin(self.http_address()),
             public_url: self.origin.clone(),

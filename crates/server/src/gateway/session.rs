@@ -361,7 +361,7 @@ mod tests {
                     Act::Send(count) => for _ in 0..count {
                         match session.next(connection) {
                             Next::Send(seq, event) => {
-                                prop_assert_eq!(&*event, seq.to_string().as_str());
+                                prop_assert_eq!(event.to_string(), seq.to_string());
                                 flight.push_back(seq);
                             }
                             Next::Wait => prop_assert_eq!(has + flight.len() as u64, pushed),

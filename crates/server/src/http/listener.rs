@@ -1,4 +1,4 @@
-//! The TCP port: HTTP/1.1, with TLS where configured, with a bound on connections and on how long
+//! The TCP port: HTTP, with TLS where configured, with a bound on connections and on how long
 //! a request may take to arrive.
 
 use super::router;
@@ -47,9 +47,9 @@ pub async fn listen(app: Arc<App>, listener: TcpListener) -> io::Result<Listenin
     let handle = Handle::new();
     let tls = tls_config(http).await?;
     let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
-    let mut server = axum_server::from_tcp(listener)?.handle(handle.clone());
+    let mut server =
+        axum_server::from_tcp(listener)?.handle(handle.clone()).first_request_timeout(HEAD_TIMEOUT);
     server.http_builder().http1().timer(hyper_util::rt::TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-    let server = server.http1_only();
     let serving = match tls {
         Some(config) => {
             let acceptor = RustlsAcceptor::new(config).handshake_timeout(TLS_TIMEOUT).acceptor(limit);
