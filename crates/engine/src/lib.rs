@@ -23,3 +23,7 @@ pub use engine::{Busy, Engine, EngineConfig, StartError};
 pub use media::VoiceTap;
 pub use packet::MicrophonePacket;
 pub use session::{IdentityError, http_client};
+/// The codec and resampler, for whoever feeds an engine from files.
+pub use voicehall_audio as audio;
+/// The devices that an engine runs on.
+pub use voicehall_device as device;

@@ -12,6 +12,8 @@ async fn what_one_says_the_other_hears() {
     let said = sweep(48_000);
     speaker.sound.say(&said);
     let heard = listener.sound.listen(2 * 48_000).await;
+    std::fs::write("/tmp/vh/heard.f32", heard.iter().flat_map(|s| s.to_le_bytes()).collect::<Vec<_>>())
+        .unwrap();
     let likeness = likeness(&said, &heard);
     assert!(likeness > 0.95, "heard only {likeness} of it");
 }
