@@ -86,7 +86,7 @@ pub(crate) enum Progress {
     /// Nothing of note.
     Going,
     /// The handshake is done; these are the keys of both directions.
-    Connected(SessionKeys),
+    Connected(Box<SessionKeys>),
     /// The client said goodbye.
     Goodbye,
     /// The handshake failed.
@@ -233,7 +233,7 @@ impl Running {
             return Progress::Going;
         }
         match (self.certificate_fits, self.keys.take()) {
-            (true, Some(keys)) => Progress::Connected(keys),
+            (true, Some(keys)) => Progress::Connected(Box::new(keys)),
             // Before, with keys; now there are only timers.
             (true, None) if self.timeout.is_some() => Progress::Going,
             _ => Progress::Failed,

@@ -239,7 +239,7 @@ impl Shard {
     fn after_dtls(&mut self, index: u32, progress: Progress, now: Instant, outbox: &mut dyn Outbox) {
         match progress {
             Progress::Going => {}
-            Progress::Connected(keys) => self.connect(index, keys, outbox),
+            Progress::Connected(keys) => self.connect(index, *keys, outbox),
             Progress::Goodbye => return self.end(index, EndReason::Left, outbox),
             Progress::Failed => {
                 self.stats.handshakes_failed += 1;

@@ -1,1 +1,11 @@
-//! Load on a real voice node.
+//! Load on a real voice node: real threads, sockets and time, on loopback only.
+//!
+//! - [`Rig`]: a node with any number of sans-I/O peers, each on a socket of its own;
+//! - [`cpu`]: what the node's threads cost;
+//! - [`figures`]: what was measured, printed and written.
+
+pub mod cpu;
+pub mod figures;
+mod rig;
+
+pub use rig::{JoinFailed, Rig};

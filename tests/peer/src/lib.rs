@@ -6,9 +6,10 @@
 
 mod hearing;
 
+pub use dimpl::DtlsCertificate;
 pub use hearing::{Hearing, Voice};
 
-use dimpl::{Dtls, DtlsCertificate, Output};
+use dimpl::{Dtls, Output};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

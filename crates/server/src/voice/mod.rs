@@ -101,9 +101,6 @@ struct Inner {
     fingerprint: Fingerprint,
     shards: Vec<ShardThread>,
     admission: Arc<Mutex<Admission>>,
-    // Unbounded, but three events a session at most, and sessions are bounded: a shard must
-    // neither block on a slow consumer nor lose the end of a session.
-    events: mpsc::UnboundedSender<VoiceEvent>,
 }
 
 impl VoiceNode {
@@ -114,6 +111,8 @@ impl VoiceNode {
     pub fn start(config: VoiceConfig) -> io::Result<(Self, mpsc::UnboundedReceiver<VoiceEvent>)> {
         let certificate = dimpl::certificate::generate_self_signed_certificate().map_err(io::Error::other)?;
         let fingerprint = Fingerprint(voicehall_sfu::fingerprint_of(&certificate.certificate));
+        // Unbounded, but three events a session at most, and sessions are bounded: a shard must
+        // neither block on a slow consumer nor lose the end of a session.
         let (events, receiver) = mpsc::unbounded_channel();
         let admission = Arc::new(Mutex::new(Admission::default()));
         let mut shards = Vec::new();
@@ -126,7 +125,7 @@ impl VoiceNode {
             let shard = ShardConfig::new(certificate.clone());
             shards.push(ShardThread::start(number, address, shard, events.clone(), admission.clone())?);
         }
-        Ok((Self(Arc::new(Inner { config, fingerprint, shards, admission, events })), receiver))
+        Ok((Self(Arc::new(Inner { config, fingerprint, shards, admission })), receiver))
     }
 
     /// Opens the session that a ticket allows. Each ticket opens one session, once.

@@ -26,8 +26,18 @@ const SRTCP_ENCRYPTED: u32 = 1 << 31;
 pub struct Cipher(Kind);
 
 enum Kind {
-    Gcm { key: LessSafeKey, salt: [u8; 12] },
-    CounterMode { key: EncryptingKey, salt: [u8; 14], auth: hmac::Key },
+    Gcm {
+        key: LessSafeKey,
+        salt: [u8; 12],
+    },
+    /// Boxed, for it is large and rare, and many ciphers lie in a row.
+    CounterMode(Box<CounterMode>),
+}
+
+struct CounterMode {
+    key: EncryptingKey,
+    salt: [u8; 14],
+    auth: hmac::Key,
 }
 
 impl fmt::Debug for Cipher {
@@ -44,11 +54,11 @@ impl Cipher {
             Profile::AeadAes256Gcm => &AES_256_GCM,
             Profile::AeadAes128Gcm => &AES_128_GCM,
             Profile::Aes128CmSha1_80 => {
-                return Some(Self(Kind::CounterMode {
+                return Some(Self(Kind::CounterMode(Box::new(CounterMode {
                     key: EncryptingKey::ctr(UnboundCipherKey::new(&AES_128, key).ok()?).ok()?,
                     salt: salt.try_into().ok()?,
                     auth: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, auth_key),
-                }));
+                }))));
             }
         };
         let key = LessSafeKey::new(UnboundKey::new(algorithm, key).ok()?);
@@ -91,7 +101,8 @@ impl Cipher {
                 .map_err(|_| SrtpError::Malformed)?;
                 Ok(end + GCM_TAG_BYTES)
             }
-            Kind::CounterMode { key, salt, auth } => {
+            Kind::CounterMode(mode) => {
+                let CounterMode { key, salt, auth } = &**mode;
                 body.copy_from_slice(payload);
                 counter_mode(key, salt, ssrc, index, body)?;
                 tail[..4].copy_from_slice(&((index >> 16) as u32).to_be_bytes());
@@ -120,7 +131,8 @@ impl Cipher {
                     .map_err(|_| SrtpError::Forged)?;
                 Ok(end)
             }
-            Kind::CounterMode { key, salt, auth } => {
+            Kind::CounterMode(mode) => {
+                let CounterMode { key, salt, auth } = &**mode;
                 let end = packet.len().checked_sub(SHA1_TAG_BYTES).ok_or(SrtpError::Malformed)?;
                 if end < header_len {
                     return Err(SrtpError::Malformed);
@@ -158,7 +170,8 @@ impl Cipher {
                 tail[GCM_TAG_BYTES..][..SRTCP_INDEX_BYTES].copy_from_slice(&word);
                 Ok(len + GCM_TAG_BYTES + SRTCP_INDEX_BYTES)
             }
-            Kind::CounterMode { key, salt, auth } => {
+            Kind::CounterMode(mode) => {
+                let CounterMode { key, salt, auth } = &**mode;
                 counter_mode(key, salt, ssrc, u64::from(index), &mut buffer[RTCP_CLEAR_BYTES..len])?;
                 buffer[len..len + SRTCP_INDEX_BYTES].copy_from_slice(&word);
                 let end = len + SRTCP_INDEX_BYTES;
@@ -181,7 +194,7 @@ impl Cipher {
                 let index_at = packet.len().checked_sub(SRTCP_INDEX_BYTES).ok_or(SrtpError::Malformed)?;
                 (index_at, index_at)
             }
-            Kind::CounterMode { .. } => {
+            Kind::CounterMode(_) => {
                 let end = packet.len().checked_sub(SHA1_TAG_BYTES + SRTCP_INDEX_BYTES);
                 let end = end.ok_or(SrtpError::Malformed)?;
                 (end, end)
@@ -210,7 +223,8 @@ impl Cipher {
                 .map_err(|_| SrtpError::Forged)?;
                 Ok((body_end - GCM_TAG_BYTES, index))
             }
-            Kind::CounterMode { key, salt, auth } => {
+            Kind::CounterMode(mode) => {
+                let CounterMode { key, salt, auth } = &**mode;
                 let (signed, tag) = packet.split_at(body_end + SRTCP_INDEX_BYTES);
                 verify_sha1(auth, signed, tag)?;
                 let body = &mut packet[RTCP_CLEAR_BYTES..body_end];

@@ -1,0 +1,113 @@
+//! One speaker and many listeners on a real voice node: what forwarding costs and how long it
+//! takes. Build it for release.
+//!
+//! `voicehall-test-load [--listeners 200] [--seconds 10] [--json FILE]`
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use voicehall_test_load::Rig;
+use voicehall_test_load::cpu::ThreadCpu;
+use voicehall_test_load::figures::{Figure, report};
+
+/// With header, extension and tag this makes a packet of 120 bytes, as in the figures that other
+/// servers were measured with.
+const PAYLOAD: [u8; 80] = [0x78; 80];
+const FRAME: Duration = Duration::from_millis(20);
+/// Delay is measured in a small call, where the client's own work does not hide it.
+const DELAY_LISTENERS: usize = 10;
+const SHARD_THREADS: &str = "voice-shard";
+
+struct Arguments {
+    listeners: usize,
+    seconds: u64,
+    json: Option<PathBuf>,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = arguments()?;
+    let mut figures = Vec::new();
+    cost(&arguments, &mut figures)?;
+    delay(&mut figures)?;
+    report(&figures, arguments.json.as_deref())?;
+    Ok(())
+}
+
+fn arguments() -> Result<Arguments, Box<dyn Error>> {
+    let mut arguments = Arguments { listeners: 200, seconds: 10, json: None };
+    let mut given = std::env::args().skip(1);
+    while let Some(name) = given.next() {
+        let value = given.next().ok_or_else(|| format!("{name} needs a value"))?;
+        match name.as_str() {
+            "--listeners" => arguments.listeners = value.parse()?,
+            "--seconds" => arguments.seconds = value.parse()?,
+            "--json" => arguments.json = Some(value.into()),
+            _ => return Err(format!("unknown argument {name}").into()),
+        }
+    }
+    Ok(arguments)
+}
+
+/// Processor time of the shard's thread for each packet forwarded.
+fn cost(arguments: &Arguments, figures: &mut Vec<Figure>) -> Result<(), Box<dyn Error>> {
+    let mut rig = Rig::start()?;
+    rig.add(arguments.listeners + 1)?;
+    speak(&mut rig, Duration::from_secs(1))?;
+    let cpu = ThreadCpu::of_threads(SHARD_THREADS)?;
+    let before = rig.wait(rig.node.stats())[0];
+    speak(&mut rig, Duration::from_secs(arguments.seconds))?;
+    let after = rig.wait(rig.node.stats())[0];
+    let (total, user) = ThreadCpu::of_threads(SHARD_THREADS)?.since(&cpu);
+    let forwarded = (after.voice_forwarded - before.voice_forwarded).max(1) as f64;
+    println!(
+        "1 speaker → {} listeners: {forwarded} packets forwarded, {} not sent for want of room",
+        arguments.listeners,
+        after.dropped_send - before.dropped_send
+    );
+    let us = |time: Duration| time.as_secs_f64() * 1e6 / forwarded;
+    figures.push(Figure { name: "call.forward_cpu_us", value: us(total), unit: "µs", goal: Some(3.5) });
+    figures.push(Figure { name: "call.forward_user_us", value: us(user), unit: "µs", goal: Some(0.3) });
+    rig.wait(rig.node.stop());
+    Ok(())
+}
+
+/// From a packet's sending to its arrival at each of a few listeners, median.
+fn delay(figures: &mut Vec<Figure>) -> Result<(), Box<dyn Error>> {
+    let mut rig = Rig::start()?;
+    rig.add(DELAY_LISTENERS + 1)?;
+    let mut delays = Vec::new();
+    let mut sent = Instant::now();
+    for _ in 0..250 {
+        let arrived = speak_once(&mut rig, &mut sent)?;
+        delays.extend(arrived.into_iter().map(|at| at.saturating_duration_since(sent)));
+    }
+    delays.sort_unstable();
+    let median = delays.get(delays.len() / 2).ok_or("nothing was heard")?;
+    let value = median.as_secs_f64() * 1e3;
+    figures.push(Figure { name: "call.forward_delay_ms", value, unit: "ms", goal: None });
+    rig.wait(rig.node.stop());
+    Ok(())
+}
+
+/// The first client speaks in frames of 20 ms.
+fn speak(rig: &mut Rig, duration: Duration) -> Result<(), Box<dyn Error>> {
+    let start = Instant::now();
+    let mut frame = start;
+    while frame < start + duration {
+        rig.peers[0].send_voice(&PAYLOAD, 30, frame).ok_or("the speaker is not connected")?;
+        frame += FRAME;
+        rig.run(frame.saturating_duration_since(Instant::now()))?;
+        for peer in &mut rig.peers {
+            while peer.poll_voice().is_some() {}
+        }
+    }
+    Ok(())
+}
+
+/// One frame, and when it arrived at the others.
+fn speak_once(rig: &mut Rig, sent: &mut Instant) -> Result<Vec<Instant>, Box<dyn Error>> {
+    *sent = Instant::now();
+    rig.peers[0].send_voice(&PAYLOAD, 30, *sent).ok_or("the speaker is not connected")?;
+    rig.run(FRAME)?;
+    Ok(rig.peers[1..].iter_mut().filter_map(|peer| peer.poll_voice().map(|voice| voice.at)).collect())
+}
