@@ -16,6 +16,7 @@ pub mod app;
 pub mod binaries;
 pub mod browser;
 pub mod capture;
+pub mod command_line;
 pub mod measure;
 pub mod network;
 pub mod processes;

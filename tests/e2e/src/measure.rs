@@ -22,6 +22,11 @@ pub fn level_dbfs(samples: &[f32]) -> f32 {
     (10.0 * mean.log10()).max(-200.0) as f32
 }
 
+/// Whether there is nothing to be heard.
+pub fn is_silent(samples: &[f32]) -> bool {
+    level_dbfs(samples) < SILENCE_DBFS
+}
+
 /// Finds the reference in the recording, wherever it is, by cross-correlation.
 pub fn find(reference: &[f32], recorded: &[f32]) -> Found {
     let products = cross_correlation(reference, recorded);

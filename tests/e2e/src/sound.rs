@@ -6,8 +6,8 @@
 
 use crate::processes::Process;
 use crate::rig::Rig;
-use crate::wav;
-use crate::{speech::Speech, wait};
+use crate::speech::Speech;
+use crate::{measure, wait, wav};
 use std::cell::Cell;
 use std::fs;
 use std::path::PathBuf;
@@ -223,6 +223,30 @@ impl Recording {
     pub fn run_for(&self, seconds: f32) {
         let wanted = self.bytes() + (seconds * wav::RATE_HZ as f32) as u64 * 4 * self.channels;
         wait::until("enough is recorded", || (self.bytes() >= wanted).then_some(()));
+    }
+
+    /// What was recorded in the latest while, one track for each device: for waiting until
+    /// something is heard.
+    pub fn latest(&self, seconds: f32) -> Vec<Vec<f32>> {
+        let bytes = fs::read(&self.path).expect("the recording can be read");
+        let channels = self.channels as usize;
+        let frame_bytes = 4 * channels;
+        let start = bytes.windows(4).position(|word| word == b"data").map_or(bytes.len(), |at| at + 8);
+        let frames: Vec<_> = bytes[start.min(bytes.len())..].chunks_exact(frame_bytes).collect();
+        let wanted = (seconds * wav::RATE_HZ as f32) as usize;
+        let latest = &frames[frames.len().saturating_sub(wanted)..];
+        let sample = |frame: &[u8], channel: usize| {
+            let bytes = frame[channel * 4..][..4].try_into().expect("a sample has four bytes");
+            f32::from_le_bytes(bytes)
+        };
+        (0..channels).map(|channel| latest.iter().map(|frame| sample(frame, channel)).collect()).collect()
+    }
+
+    /// Blocks until a device sounds or falls silent.
+    pub fn wait_for_sound(&self, track: usize, sounds: bool) {
+        wait::until("a device sounds or is silent, as it should", || {
+            (measure::is_silent(&self.latest(0.5)[track]) != sounds).then_some(())
+        });
     }
 
     /// Ends it: one track for each device, in the order in which they were given.

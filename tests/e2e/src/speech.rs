@@ -7,7 +7,7 @@ use realfft::num_complex::Complex;
 use std::path::PathBuf;
 
 /// Peak of every speech, so that three at once do not overdrive a speaker.
-const PEAK: f32 = 0.3;
+const PEAK: f32 = 0.25;
 
 /// Somebody's speech.
 #[derive(Debug, Clone)]

@@ -20,26 +20,29 @@ impl WebDriver {
     pub fn of_chromium(rig: &Rig, who: &str, variables: &[(String, String)]) -> Self {
         let port = free_port();
         let mut command = rig.command("chromedriver");
-        command.arg(format!("--port={port}"));
-        Self::start(rig, command, who, port, variables)
+        command.arg(format!("--port={port}")).envs(variables.iter().cloned());
+        Self::start(rig, command, who, &[port])
     }
 
     /// Starts the driver of the desktop app with variables of its user's own.
     pub fn of_app(rig: &Rig, who: &str, variables: &[(String, String)]) -> Self {
-        let port = free_port();
+        let (port, native) = (free_port(), free_port());
         let mut command = rig.command(binaries::tool("bin/tauri-driver"));
-        command.args(["--port", &port.to_string(), "--native-port", &free_port().to_string()]);
-        Self::start(rig, command, who, port, variables)
+        command.args(["--port", &port.to_string(), "--native-port", &native.to_string()]);
+        command.envs(variables.iter().cloned());
+        // It hands everything on to the webview's own driver, and listens before that one does.
+        Self::start(rig, command, who, &[port, native])
     }
 
-    fn start(rig: &Rig, mut command: Command, who: &str, port: u16, variables: &[(String, String)]) -> Self {
-        command.envs(variables.iter().cloned());
+    /// `ports` are those it listens on, its own first.
+    fn start(rig: &Rig, command: Command, who: &str, ports: &[u16]) -> Self {
         let mut process = rig.start(command, who);
         wait::until("the WebDriver listens", || {
             process.assert_alive();
-            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()
+            let listens = |port: &u16| TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).is_ok();
+            ports.iter().all(listens).then_some(())
         });
-        Self { process, port }
+        Self { process, port: ports[0] }
     }
 
     /// What the driver and its windows have logged.

@@ -1,0 +1,99 @@
+//! Calls between `voicehall-cli`s through a real server: what is said is heard.
+
+use voicehall_test_e2e::command_line::{CommandLine, text};
+use voicehall_test_e2e::measure::{find, gains, is_silent};
+use voicehall_test_e2e::network::Network;
+use voicehall_test_e2e::quality::pesq;
+use voicehall_test_e2e::rig::Rig;
+use voicehall_test_e2e::server::Server;
+use voicehall_test_e2e::speech::{Voice, speak};
+use voicehall_test_e2e::wav;
+
+/// What every processing-free path must reach on a clean network.
+const PESQ_MIN: f32 = 4.2;
+
+#[test]
+fn what_one_says_another_hears_unharmed() {
+    let rig = Rig::new();
+    let server = Server::start(&rig);
+    let speech = speak(&rig, Voice::Alice);
+    let heard = rig.path("heard.wav");
+    let mut bob = CommandLine::join(&rig, "Bob", &server.invite(), ["--raw", "--record", text(&heard)]);
+    bob.see_connected();
+    let mut alice =
+        CommandLine::join(&rig, "Alice", &server.invite(), ["--raw", "--play", text(&speech.path)]);
+    alice.see_connected();
+    bob.see_present(&["Alice", "Bob"]);
+    bob.see("speaking", |step| step["names"][0] == "Alice");
+    assert!(alice.process().wait().success(), "Alice leaves when her file is over");
+    bob.see_present(&["Bob"]);
+    bob.leave();
+
+    let recorded = wav::read(&heard).1.remove(0);
+    let quality = pesq(&rig, &speech.samples, &recorded);
+    println!("PESQ, file to file: {quality:.2}");
+    assert!(quality >= PESQ_MIN, "PESQ is {quality}");
+}
+
+#[test]
+fn three_people_who_speak_at_once_are_all_heard() {
+    let rig = Rig::new();
+    let server = Server::start(&rig);
+    let (mix, each) = (rig.path("mix.wav"), rig.make_folder("each"));
+    let recording = ["--raw", "--record", text(&mix), "--per-user", text(&each)];
+    let mut listener = CommandLine::join(&rig, "Listener", &server.invite(), recording);
+    listener.see_connected();
+    let voices = [Voice::Alice, Voice::Bob, Voice::Carol];
+    let speeches = voices.map(|voice| speak(&rig, voice));
+    let mut speakers: Vec<_> = voices
+        .iter()
+        .zip(&speeches)
+        .map(|(voice, speech)| {
+            let options = ["--raw", "--play", text(&speech.path)];
+            CommandLine::join(&rig, &format!("{voice:?}"), &server.invite(), options)
+        })
+        .collect();
+    listener.see("speaking", |step| step["names"].as_array().is_some_and(|names| names.len() == 3));
+    for speaker in &mut speakers {
+        assert!(speaker.process().wait().success());
+    }
+    listener.leave();
+
+    let recorded = wav::read(&mix).1.remove(0);
+    let gains = gains(&speeches.each_ref().map(|speech| speech.samples.as_slice()), &recorded);
+    println!("gains of three voices at once: {gains:.2?}");
+    assert!(gains.iter().all(|gain| (0.8..1.2).contains(gain)), "{gains:?}");
+    for (voice, speech) in voices.iter().zip(&speeches) {
+        let own = wav::read(&each.join(format!("{voice:?}.wav"))).1.remove(0);
+        let likeness = find(&speech.samples, &own).correlation;
+        assert!(likeness > 0.8, "{voice:?}'s own file has a likeness of {likeness}");
+    }
+}
+
+#[test]
+fn a_call_comes_back_by_itself_when_the_network_does() {
+    let rig = Rig::new();
+    let network = Network::new();
+    let server = Server::start_on(&rig, network.server());
+    let (near, far) = (network.client(), network.client());
+    let speech = speak(&rig, Voice::Alice);
+    let heard = rig.path("heard.wav");
+    let playing = ["--raw", "--loop", "--play", text(&speech.path)];
+    let mut alice = CommandLine::join_from(&rig, &near, "Alice", &server.invite_at(near.server), playing);
+    alice.see_connected();
+    let recording = ["--raw", "--record", text(&heard)];
+    let mut bob = CommandLine::join_from(&rig, &far, "Bob", &server.invite_at(far.server), recording);
+    let hears_alice = |step: &serde_json::Value| step["names"] == serde_json::json!(["Alice"]);
+    bob.see("speaking", hears_alice);
+
+    far.pull_cable();
+    let known = bob.steps().len();
+    bob.see_after(known, "speaking", |step| step["names"] == serde_json::json!([]));
+    far.replug_cable();
+    let known = bob.steps().len();
+    bob.see_after(known, "speaking", hears_alice);
+    bob.leave();
+    alice.leave();
+    let recorded = wav::read(&heard).1.remove(0);
+    assert!(!is_silent(&recorded));
+}

@@ -1,0 +1,240 @@
+//! The desktop app, twice, and a browser, in one call: real windows, real sound servers.
+
+use voicehall_test_e2e::app::App;
+use voicehall_test_e2e::browser::Browser;
+use voicehall_test_e2e::measure::{delays_ms, gains, is_silent, median};
+use voicehall_test_e2e::quality::pesq;
+use voicehall_test_e2e::rig::Rig;
+use voicehall_test_e2e::screen::Screen;
+use voicehall_test_e2e::server::Server;
+use voicehall_test_e2e::sound::{Device, Recording, SoundServer};
+use voicehall_test_e2e::speech::{Speech, Voice, speak};
+
+/// What speech must reach on a clean network with processing off.
+const PESQ_MIN: f32 = 4.2;
+
+/// The figure that counts packets sent to listeners.
+const FORWARDED: &str = "voicehall_shard_voice_forwarded_total";
+
+/// Somebody's microphone and speaker.
+struct Headset<'r> {
+    microphone: Device<'r>,
+    speaker: Device<'r>,
+}
+
+impl<'r> Headset<'r> {
+    fn new(sound: &SoundServer<'r>, who: &str) -> Self {
+        Self {
+            microphone: sound.microphone(&format!("{who}-microphone")),
+            speaker: sound.speaker(&format!("{who}-speaker")),
+        }
+    }
+}
+
+/// The machine of a test: one sound server, one screen, one voicehall server.
+struct Place<'r> {
+    sound: SoundServer<'r>,
+    _screen: Screen,
+    server: Server,
+}
+
+impl<'r> Place<'r> {
+    fn new(rig: &'r Rig) -> Self {
+        Self { sound: SoundServer::start(rig), _screen: Screen::start(rig), server: Server::start(rig) }
+    }
+
+    /// Somebody opens the app for the first time and joins the lobby.
+    async fn app(&self, rig: &Rig, name: &str, headset: &Headset<'_>) -> App {
+        let app = App::open(rig, name).await;
+        app.come_in(&self.server.invite(), name).await;
+        app.sound_as_it_is(headset.microphone.name(), headset.speaker.name()).await;
+        app.enter("Lobby").await;
+        app
+    }
+
+    /// Somebody opens the invite's link in a browser and joins the lobby.
+    async fn browser(&self, rig: &Rig, name: &str, headset: &Headset<'_>) -> Browser {
+        let browser = Browser::open(rig, name, &headset.microphone, &headset.speaker).await;
+        browser.client().goto(&self.server.invite()).await.expect("the server serves the web client");
+        browser.come_in_as(name).await;
+        browser.sound_as_it_is(headset.microphone.name(), headset.speaker.name()).await;
+        browser.enter("Lobby").await;
+        browser
+    }
+
+    /// Somebody says all they have to say, and the last of it arrives.
+    fn say(&self, recording: &Recording, speech: &Speech, headset: &Headset) {
+        assert!(self.sound.play(speech, &headset.microphone).wait().success());
+        recording.run_for(0.5);
+    }
+
+    /// Somebody speaks, and the server forwards nothing of it.
+    async fn say_unheard(&self, recording: &Recording, speech: &Speech, headset: &Headset<'_>) {
+        let before = self.server.metric(FORWARDED).await;
+        self.say(recording, speech, headset);
+        let forwarded = self.server.metric(FORWARDED).await - before;
+        assert_eq!(forwarded, 0.0, "packets forwarded of somebody who must not be heard");
+    }
+}
+
+#[tokio::test]
+async fn an_app_is_heard_by_another_app_and_by_a_browser() {
+    let rig = Rig::new();
+    let place = Place::new(&rig);
+    let headsets = ["alice", "bob", "carol"].map(|who| Headset::new(&place.sound, who));
+    let [alice_set, bob_set, carol_set] = &headsets;
+    let alice = place.app(&rig, "Alice", alice_set).await;
+    let bob = place.app(&rig, "Bob", bob_set).await;
+    let carol = place.browser(&rig, "Carol", carol_set).await;
+    for window in [&*alice, &*bob, &*carol] {
+        for name in ["Alice", "Bob", "Carol"] {
+            window.see_person(name, "speaking=false").await;
+        }
+    }
+
+    // Alice speaks: everybody sees it, the others hear it, she herself does not.
+    let speech = speak(&rig, Voice::Alice);
+    let recording = place.sound.record(&[
+        &alice_set.microphone,
+        &bob_set.speaker,
+        &carol_set.speaker,
+        &alice_set.speaker,
+    ]);
+    let mut speaking = place.sound.play(&speech, &alice_set.microphone);
+    for window in [&*alice, &*bob, &*carol] {
+        window.see_person("Alice", "speaking=true").await;
+    }
+    assert!(speaking.wait().success());
+    for window in [&*alice, &*bob, &*carol] {
+        window.see_person("Alice", "speaking=false").await;
+    }
+    recording.run_for(0.5);
+    let [said, app, browser, own] = <[Vec<f32>; 4]>::try_from(recording.stop()).expect("four tracks");
+    for (track, listener) in [(&app, "app"), (&browser, "Chromium")] {
+        let quality = pesq(&rig, &said, track);
+        let delay = median(&delays_ms(&said, track)).expect("speech was heard");
+        println!("app → {listener}: PESQ {quality:.2}, mouth to ear {delay:.0} ms");
+        assert!(quality >= PESQ_MIN, "app → {listener} has a PESQ of {quality}");
+    }
+    assert!(is_silent(&own), "nobody hears themselves");
+
+    // All three speak at once, and each hears the two others.
+    let speeches = [&speech, &speak(&rig, Voice::Bob), &speak(&rig, Voice::Carol)];
+    let recording = place.sound.record(&headsets.each_ref().map(|set| &set.speaker));
+    let mut players: Vec<_> = speeches
+        .iter()
+        .zip(&headsets)
+        .map(|(speech, set)| place.sound.play(speech, &set.microphone))
+        .collect();
+    for player in &mut players {
+        assert!(player.wait().success());
+    }
+    recording.run_for(0.5);
+    for (listener, track) in recording.stop().iter().enumerate() {
+        let gains = gains(&speeches.map(|speech| speech.samples.as_slice()), track);
+        println!("three at once, heard by number {listener}: {gains:.2?}");
+        for (speaker, gain) in gains.iter().enumerate() {
+            let wanted = if speaker == listener { -0.1..0.1 } else { 0.8..1.2 };
+            assert!(wanted.contains(gain), "{speaker} is heard by {listener} with a gain of {gain}");
+        }
+    }
+
+    // Who leaves is gone for everybody.
+    carol.press("leave").await;
+    carol.see_voice_state("idle").await;
+    for window in [&*alice, &*bob] {
+        window.see_gone("Carol").await;
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_muted_deafened_or_gone_costs_the_server_no_packet() {
+    let rig = Rig::new();
+    let place = Place::new(&rig);
+    let [alice_set, bob_set] = ["alice", "bob"].map(|who| Headset::new(&place.sound, who));
+    let alice = place.app(&rig, "Alice", &alice_set).await;
+    let bob = place.app(&rig, "Bob", &bob_set).await;
+    let speech = speak(&rig, Voice::Alice);
+    let recording = place.sound.record(&[&bob_set.speaker]);
+
+    // The counter counts: without this, nothing below would mean anything.
+    let before = place.server.metric(FORWARDED).await;
+    place.say(&recording, &speech, &alice_set);
+    assert!(place.server.metric(FORWARDED).await - before > 100.0);
+    recording.wait_for_sound(0, false);
+
+    alice.press("mute").await;
+    bob.see_person("Alice", "muted=true").await;
+    place.say_unheard(&recording, &speech, &alice_set).await;
+    alice.press("mute").await;
+    bob.see_person("Alice", "muted=false").await;
+
+    bob.press("deafen").await;
+    alice.see_person("Bob", "deafened=true").await;
+    place.say_unheard(&recording, &speech, &alice_set).await;
+    bob.press("deafen").await;
+    alice.see_person("Bob", "deafened=false").await;
+
+    let speaking = place.sound.play(&speech, &alice_set.microphone);
+    recording.wait_for_sound(0, true);
+    drop(speaking);
+    alice.press("leave").await;
+    bob.see_gone("Alice").await;
+    recording.wait_for_sound(0, false);
+    place.say_unheard(&recording, &speech, &alice_set).await;
+    assert!(is_silent(&recording.latest(5.0)[0]));
+}
+
+#[tokio::test]
+async fn ones_volume_changes_that_one_alone() {
+    let rig = Rig::new();
+    let place = Place::new(&rig);
+    let headsets = ["alice", "bob", "carol"].map(|who| Headset::new(&place.sound, who));
+    let [alice_set, bob_set, carol_set] = &headsets;
+    let _alice = place.app(&rig, "Alice", alice_set).await;
+    let bob = place.app(&rig, "Bob", bob_set).await;
+    let carol = place.browser(&rig, "Carol", carol_set).await;
+    let dave_set = Headset::new(&place.sound, "dave");
+    let dave = place.browser(&rig, "Dave", &dave_set).await;
+    let speeches = [speak(&rig, Voice::Alice), speak(&rig, Voice::Carol)];
+
+    for volume in [0.0, 2.0] {
+        for listener in [&*bob, &*dave] {
+            listener.set_volume("Alice", volume).await;
+        }
+        let recording = place.sound.record(&[&bob_set.speaker, &dave_set.speaker]);
+        let mut players = [
+            place.sound.play(&speeches[0], &alice_set.microphone),
+            place.sound.play(&speeches[1], &carol_set.microphone),
+        ];
+        for player in &mut players {
+            assert!(player.wait().success());
+        }
+        recording.run_for(0.5);
+        for (track, listener) in recording.stop().iter().zip(["app", "browser"]) {
+            let gains = gains(&speeches.each_ref().map(|speech| speech.samples.as_slice()), track);
+            println!("{listener}, Alice at {volume}: {gains:.2?}");
+            assert!((gains[0] - volume).abs() < 0.3, "{listener}: Alice has a gain of {}", gains[0]);
+            assert!((gains[1] - 1.0).abs() < 0.2, "{listener}: Carol has a gain of {}", gains[1]);
+        }
+    }
+    drop(carol);
+}
+
+#[tokio::test]
+async fn a_headset_may_be_unplugged_and_plugged_in_again() {
+    let rig = Rig::new();
+    let place = Place::new(&rig);
+    let [mut alice_set, mut bob_set] = ["alice", "bob"].map(|who| Headset::new(&place.sound, who));
+    let _alice = place.app(&rig, "Alice", &alice_set).await;
+    let _bob = place.app(&rig, "Bob", &bob_set).await;
+    let speech = speak(&rig, Voice::Alice);
+
+    bob_set.speaker.unplug();
+    alice_set.microphone.unplug();
+    bob_set.speaker.replug();
+    alice_set.microphone.replug();
+    let recording = place.sound.record(&[&bob_set.speaker]);
+    let _speaking = place.sound.play(&speech, &alice_set.microphone);
+    recording.wait_for_sound(0, true);
+}
