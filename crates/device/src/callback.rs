@@ -2,12 +2,16 @@
 //! frees, logs or waits.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cpal::{FromSample, Sample};
 use rtrb::{Consumer, Producer};
 
 use crate::StreamStatus;
+
+/// A callback that is late by a period and this much has made the device wait; less is the rhythm
+/// of a busy machine.
+const LATE_MIN: Duration = Duration::from_millis(4);
 
 /// Moves a microphone's samples into a ring, mixed to mono.
 #[derive(Debug)]
@@ -53,13 +57,27 @@ pub struct PlaybackCallback {
     status: Arc<StreamStatus>,
     /// Whether the last callback found samples.
     playing: bool,
+    rate: u32,
+    /// When the next callback is due.
+    due: Option<Instant>,
 }
 
 impl PlaybackCallback {
-    /// For a stream of `channels` interleaved channels.
+    /// For a stream of `channels` interleaved channels at `rate` Hz.
     #[must_use]
-    pub fn new(ring: Consumer<f32>, channels: usize, status: Arc<StreamStatus>) -> Self {
-        Self { ring, channels: channels.max(1), status, playing: false }
+    pub fn new(ring: Consumer<f32>, channels: usize, rate: u32, status: Arc<StreamStatus>) -> Self {
+        Self { ring, channels: channels.max(1), status, playing: false, rate: rate.max(1), due: None }
+    }
+
+    /// Notes if this callback comes later than the device can bridge.
+    fn watch_time(&mut self, frames: usize) {
+        let now = Instant::now();
+        let period = Duration::from_secs_f64(frames as f64 / f64::from(self.rate));
+        let late = self.due.map_or(Duration::ZERO, |due| now.saturating_duration_since(due));
+        if late > period + LATE_MIN {
+            self.status.fell_behind(late);
+        }
+        self.due = Some(now + period);
     }
 
     /// Fills what the device wants to play next. What the ring does not have is silence, and
@@ -70,6 +88,7 @@ impl PlaybackCallback {
     {
         let frames = samples.len() / self.channels;
         self.status.called_back(frames, latency);
+        self.watch_time(frames);
         let ready = self.ring.slots().min(frames);
         let (played, silent) = samples.split_at_mut(ready * self.channels);
         for frame in played.chunks_exact_mut(self.channels) {

@@ -23,6 +23,8 @@ pub(crate) struct InputRing {
 /// What a [`Microphone`] or [`Speaker`](crate::Speaker) can ask of whoever keeps its stream.
 pub(crate) trait StreamControl: Send {
     fn choose(&self, choice: DeviceChoice);
+    /// The stream fell behind time; start it anew if the system does not catch up by itself.
+    fn catch_up(&self);
     fn close(&self);
 }
 

@@ -25,6 +25,13 @@ const CALM: Duration = Duration::from_secs(5);
 /// What a callback is assumed to take before the first one came: 10 ms.
 const CALLBACK_GUESS: Duration = Duration::from_millis(10);
 
+/// A stream that fell behind by this much is started anew. That costs a gap of some 20 ms, once;
+/// the delay would stay.
+const BEHIND_MAX: Duration = Duration::from_millis(25);
+
+/// On a machine that is busy all the time it is not done more often than this.
+const CATCH_UP_PAUSE: Duration = Duration::from_secs(2);
+
 /// One stream's ring, as the supervisor hands it over when a stream was built.
 pub(crate) struct OutputRing {
     pub(crate) samples: Producer<f32>,
@@ -41,6 +48,7 @@ pub struct Speaker {
     rings: mpsc::Receiver<OutputRing>,
     ring: Option<OutputRing>,
     margin: Margin,
+    caught_up: Option<Instant>,
     control: Box<dyn StreamControl>,
 }
 
@@ -52,7 +60,7 @@ impl std::fmt::Debug for Speaker {
 
 impl Speaker {
     pub(crate) fn new(rings: mpsc::Receiver<OutputRing>, control: Box<dyn StreamControl>) -> Self {
-        Self { rings, ring: None, margin: Margin::default(), control }
+        Self { rings, ring: None, margin: Margin::default(), caught_up: None, control }
     }
 
     /// Whether 10 ms more should be written now so that the device does not run dry. Never true
@@ -64,6 +72,12 @@ impl Speaker {
         }
         let Some(ring) = &self.ring else { return false };
         self.margin.update(&ring.status);
+        if ring.status.behind() > BEHIND_MAX
+            && self.caught_up.is_none_or(|caught_up| caught_up.elapsed() > CATCH_UP_PAUSE)
+        {
+            self.caught_up = Some(Instant::now());
+            self.control.catch_up();
+        }
         !ring.samples.is_abandoned() && self.queued() < self.wanted()
     }
 

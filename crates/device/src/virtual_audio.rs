@@ -178,7 +178,7 @@ impl Shared {
         let (Some(link), Some(resampler)) = (&self.speaker.link, pass_through()) else { return };
         let (samples, consumer) = RingBuffer::new(ring_capacity(SAMPLE_RATE));
         let status = Arc::new(StreamStatus::default());
-        self.speaker.callback = Some(PlaybackCallback::new(consumer, 1, Arc::clone(&status)));
+        self.speaker.callback = Some(PlaybackCallback::new(consumer, 1, SAMPLE_RATE, Arc::clone(&status)));
         // A speaker that is being closed needs no ring.
         let _ = link.send(OutputRing { samples, rate: SAMPLE_RATE, resampler, status });
     }
@@ -216,6 +216,10 @@ struct Control {
 impl StreamControl for Control {
     fn choose(&self, _choice: DeviceChoice) {
         // There is only one.
+    }
+
+    fn catch_up(&self) {
+        // It never falls behind: whoever listens is its clock.
     }
 
     fn close(&self) {

@@ -75,7 +75,7 @@ fn a_capture_callback_does_not_allocate_and_survives_a_reader_that_is_gone() {
 fn a_playback_callback_does_not_allocate_and_fills_with_silence() {
     let (mut producer, consumer) = RingBuffer::new(1_000);
     let status = Arc::new(StreamStatus::default());
-    let mut callback = PlaybackCallback::new(consumer, 2, Arc::clone(&status));
+    let mut callback = PlaybackCallback::new(consumer, 2, 48_000, Arc::clone(&status));
     for _ in 0..300 {
         producer.push(0.5).unwrap();
     }

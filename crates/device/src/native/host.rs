@@ -28,6 +28,12 @@ impl Hosts {
         self.pipewire_seen && self.graph.is_some()
     }
 
+    /// Whether a speaker that had to wait plays everything later from then on. PipeWire calls back
+    /// once for each period that has passed, also for those that were missed, and queues it all.
+    pub(super) fn keeps_what_is_late(&self) -> bool {
+        self.pipewire_seen
+    }
+
     /// The host to use now, with the devices it has now.
     pub(super) fn current(&mut self) -> Result<cpal::Host, cpal::Error> {
         match cpal::host_from_id(cpal::HostId::PipeWire) {
@@ -90,6 +96,11 @@ impl Hosts {
 
     /// Whether [`Hosts::new`]'s `changed` will be called, so that nobody has to look.
     pub(super) fn tells_changes(&self) -> bool {
+        false
+    }
+
+    /// Whether a speaker that had to wait plays everything later from then on.
+    pub(super) fn keeps_what_is_late(&self) -> bool {
         false
     }
 

@@ -103,6 +103,10 @@ impl StreamControl for Control {
         self.tell(Command::Choose { id: self.id, choice });
     }
 
+    fn catch_up(&self) {
+        self.tell(Command::CatchUp { id: self.id });
+    }
+
     fn close(&self) {
         self.tell(Command::Close { id: self.id });
     }

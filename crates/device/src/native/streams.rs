@@ -60,7 +60,7 @@ pub(super) fn open_output(
     with_short_period(&supported, |config| {
         let (samples, consumer) = RingBuffer::new(ring_capacity(rate));
         let status = Arc::new(StreamStatus::default());
-        let callback = PlaybackCallback::new(consumer, config.channels.into(), Arc::clone(&status));
+        let callback = PlaybackCallback::new(consumer, config.channels.into(), rate, Arc::clone(&status));
         let on_error = on_error.clone();
         let stream = match supported.sample_format() {
             SampleFormat::I16 => playback::<i16>(device, config, callback, on_error),

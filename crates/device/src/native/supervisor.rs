@@ -46,6 +46,10 @@ pub(super) enum Command {
     Close {
         id: u64,
     },
+    /// A stream plays later than it should.
+    CatchUp {
+        id: u64,
+    },
     /// A stream ended by itself.
     Failed {
         id: u64,
@@ -158,6 +162,13 @@ impl Supervisor {
                     kept.restart();
                 }
             }
+            // Other systems drop what they could not play in time.
+            Command::CatchUp { id } if self.hosts.keeps_what_is_late() => {
+                if let Some(kept) = self.kept(id) {
+                    kept.restart();
+                }
+            }
+            Command::CatchUp { .. } => {}
             Command::Close { id } => self.streams.retain(|kept| kept.id != id),
             Command::Failed { id, generation, reason } => {
                 let failed = self.kept(id).filter(|kept| kept.generation == generation);
