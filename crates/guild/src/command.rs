@@ -111,7 +111,7 @@ pub enum GuildError {
     #[error("there is no such member")]
     NoSuchMember,
     /// The member lacks a permission.
-    #[error("the permission {0:?} is missing")]
+    #[error("the permission {} is missing", names(*.0))]
     Forbidden(Permissions),
     /// Nobody but the owner does this to the owner.
     #[error("the guild's owner cannot be acted upon")]
@@ -134,4 +134,8 @@ pub enum GuildError {
     /// The guild has as many members as it can have.
     #[error("the guild has too many members")]
     TooManyMembers,
+}
+
+fn names(permissions: Permissions) -> String {
+    permissions.iter_names().map(|(name, _)| name).collect::<Vec<_>>().join(", ")
 }

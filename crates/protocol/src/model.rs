@@ -3,7 +3,7 @@
 use crate::ids::{ChannelId, GuildId, MessageId, RoleId, UserId, VoiceSessionId};
 use crate::rtp::SourceId;
 use bitflags::bitflags;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Everything a member sees of a guild, as of `version`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,8 +138,7 @@ pub struct Message {
 
 bitflags! {
     /// What a member may do in a guild. On the wire a number.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-    #[serde(transparent)]
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
     pub struct Permissions: u32 {
         /// See channels and read history.
         const VIEW = 1 << 0;
@@ -168,6 +167,20 @@ bitflags! {
     }
 }
 
+// By hand, because the bitflags crate would write the names.
+impl Serialize for Permissions {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.bits().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Permissions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Permissions that a newer peer has are none that this one knows how to use.
+        u32::deserialize(deserializer).map(Self::from_bits_truncate)
+    }
+}
+
 #[cfg(feature = "bindings")]
 impl ts_rs::TS for Permissions {
     type WithoutGenerics = Self;
@@ -177,5 +190,19 @@ impl ts_rs::TS for Permissions {
     }
     fn inline(_: &ts_rs::Config) -> String {
         "number".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permissions_are_a_number_on_the_wire() {
+        let some = Permissions::VIEW | Permissions::CONNECT;
+        assert_eq!(serde_json::to_string(&some).unwrap(), "5");
+        assert_eq!(serde_json::from_str::<Permissions>("5").unwrap(), some);
+        assert_eq!(serde_json::from_str::<Permissions>("4294967295").unwrap(), Permissions::all());
+        assert!(serde_json::from_str::<Permissions>("\"VIEW\"").is_err());
     }
 }

@@ -70,7 +70,7 @@ keys! {
         bind: Text, "Address on which voice is received.";
         port: Number, "UDP port of the first shard; each further shard has the next one. 0 takes free ones.";
         shards: Number, "Threads that carry voice, each with a UDP port.";
-        advertise: List, "Addresses under which clients reach the voice ports, best first. When empty: those of `http.public_url`, and this machine's own.";
+        advertise: List, "Addresses under which clients reach the voice ports, best first. When empty: this machine's own.";
     }
     guild {
         name: Text, "Name of the guild that the first start makes.";

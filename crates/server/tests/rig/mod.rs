@@ -10,6 +10,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as Code;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use voicehall_protocol::PROTOCOL_VERSION;
 use voicehall_protocol::gateway::{ClientMessage, CloseCode, Event, GuildChange, ServerMessage, Token};
@@ -276,7 +278,8 @@ impl Gateway {
 
     /// Closes for good.
     pub async fn leave(mut self) {
-        let _ = self.socket.close(None).await;
+        let frame = CloseFrame { code: Code::Normal, reason: "".into() };
+        let _ = self.socket.close(Some(frame)).await;
         while let Some(Ok(_)) = self.socket.next().await {}
     }
 }
