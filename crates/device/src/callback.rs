@@ -70,8 +70,7 @@ impl PlaybackCallback {
     }
 
     /// Notes if this callback comes later than the device can bridge.
-    fn watch_time(&mut self, frames: usize) {
-        let now = Instant::now();
+    fn watch_time(&mut self, frames: usize, now: Instant) {
         let period = Duration::from_secs_f64(frames as f64 / f64::from(self.rate));
         let late = self.due.map_or(Duration::ZERO, |due| now.saturating_duration_since(due));
         if late > period + LATE_MIN {
@@ -88,7 +87,7 @@ impl PlaybackCallback {
     {
         let frames = samples.len() / self.channels;
         self.status.called_back(frames, latency);
-        self.watch_time(frames);
+        self.watch_time(frames, Instant::now());
         let ready = self.ring.slots().min(frames);
         let (played, silent) = samples.split_at_mut(ready * self.channels);
         for frame in played.chunks_exact_mut(self.channels) {
@@ -99,5 +98,28 @@ impl PlaybackCallback {
             self.status.glitched();
         }
         self.playing = ready > 0 && ready == frames;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_device_cannot_bridge_counts_as_behind() {
+        let status = Arc::new(StreamStatus::default());
+        let (_producer, consumer) = rtrb::RingBuffer::new(1);
+        let mut callback = PlaybackCallback::new(consumer, 2, 48_000, Arc::clone(&status));
+        let start = Instant::now();
+        let mut call = |ms| callback.watch_time(480, start + Duration::from_millis(ms));
+        for ms in [0, 10, 20, 33, 40] {
+            call(ms);
+        }
+        assert_eq!(status.behind(), Duration::ZERO, "the rhythm of a busy machine");
+        // 50 ms too late, and then everything at once.
+        for ms in [100, 100, 100, 100, 100, 110] {
+            call(ms);
+        }
+        assert_eq!(status.behind(), Duration::from_millis(50));
     }
 }

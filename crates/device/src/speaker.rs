@@ -181,3 +181,45 @@ fn duration(samples: usize, rate: u32) -> Duration {
 pub(crate) fn ring_capacity(rate: u32) -> usize {
     (rate.max(SAMPLE_RATE) / 5) as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Control {
+        caught_up: Arc<AtomicU32>,
+    }
+
+    impl StreamControl for Control {
+        fn choose(&self, _choice: DeviceChoice) {}
+
+        fn catch_up(&self) {
+            self.caught_up.fetch_add(1, Ordering::Relaxed);
+        }
+
+        fn close(&self) {}
+    }
+
+    #[test]
+    fn a_speaker_that_fell_behind_is_started_anew_but_not_all_the_time() {
+        let control = Control::default();
+        let caught_up = Arc::clone(&control.caught_up);
+        let (link, rings) = mpsc::channel();
+        let mut speaker = Speaker::new(rings, Box::new(control));
+        let (samples, _consumer) = rtrb::RingBuffer::new(ring_capacity(SAMPLE_RATE));
+        let status = Arc::new(StreamStatus::default());
+        let resampler = Resampler::new(SAMPLE_RATE, SAMPLE_RATE).unwrap();
+        let ring = OutputRing { samples, rate: SAMPLE_RATE, resampler, status: Arc::clone(&status) };
+        link.send(ring).unwrap();
+        status.fell_behind(Duration::from_millis(20));
+        assert!(speaker.wants_frame());
+        assert_eq!(caught_up.load(Ordering::Relaxed), 0, "not worth a gap");
+        status.fell_behind(Duration::from_millis(20));
+        speaker.wants_frame();
+        speaker.wants_frame();
+        assert_eq!(caught_up.load(Ordering::Relaxed), 1);
+    }
+}

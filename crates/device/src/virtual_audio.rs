@@ -34,13 +34,15 @@ struct Shared {
 #[derive(Debug)]
 struct Jack<Callback, Link> {
     unplugged: bool,
+    /// Counts the streams that were opened: one that is closed late closes no other.
+    opened: u64,
     link: Option<Link>,
     callback: Option<Callback>,
 }
 
 impl<Callback, Link> Default for Jack<Callback, Link> {
     fn default() -> Self {
-        Self { unplugged: false, link: None, callback: None }
+        Self { unplugged: false, opened: 0, link: None, callback: None }
     }
 }
 
@@ -131,10 +133,12 @@ impl AudioSystem for VirtualAudio {
         let (link, rings) = mpsc::channel();
         let mut shared = lock(&self.shared);
         shared.microphone.link = Some(link);
+        shared.microphone.opened += 1;
         shared.reopen_microphone();
         let plugged = !shared.microphone.unplugged;
         shared.tell_use(Direction::Input, plugged, INPUT_NAME);
-        let control = Control { shared: Arc::clone(&self.shared), direction: Direction::Input };
+        let number = shared.microphone.opened;
+        let control = Control { shared: Arc::clone(&self.shared), direction: Direction::Input, number };
         Microphone::new(rings, Box::new(control))
     }
 
@@ -142,10 +146,12 @@ impl AudioSystem for VirtualAudio {
         let (link, rings) = mpsc::channel();
         let mut shared = lock(&self.shared);
         shared.speaker.link = Some(link);
+        shared.speaker.opened += 1;
         shared.reopen_speaker();
         let plugged = !shared.speaker.unplugged;
         shared.tell_use(Direction::Output, plugged, OUTPUT_NAME);
-        let control = Control { shared: Arc::clone(&self.shared), direction: Direction::Output };
+        let number = shared.speaker.opened;
+        let control = Control { shared: Arc::clone(&self.shared), direction: Direction::Output, number };
         Speaker::new(rings, Box::new(control))
     }
 
@@ -211,6 +217,8 @@ impl Shared {
 struct Control {
     shared: Arc<Mutex<Shared>>,
     direction: Direction,
+    /// Which of the streams opened on the device this is.
+    number: u64,
 }
 
 impl StreamControl for Control {
@@ -224,9 +232,16 @@ impl StreamControl for Control {
 
     fn close(&self) {
         let mut shared = lock(&self.shared);
+        let Shared { microphone, speaker, .. } = &mut *shared;
         match self.direction {
-            Direction::Input => (shared.microphone.link, shared.microphone.callback) = (None, None),
-            Direction::Output => (shared.speaker.link, shared.speaker.callback) = (None, None),
+            Direction::Input if microphone.opened == self.number => {
+                (microphone.link, microphone.callback) = (None, None);
+            }
+            Direction::Output if speaker.opened == self.number => {
+                (speaker.link, speaker.callback) = (None, None);
+            }
+            // Another stream has been opened since.
+            Direction::Input | Direction::Output => {}
         }
     }
 }

@@ -66,3 +66,15 @@ fn plugs_are_told_and_the_ends_stay_the_same() {
     drop(microphone);
     assert!(!microphone_end.is_open());
 }
+
+#[test]
+fn a_stream_that_is_closed_late_closes_no_other() {
+    let (audio, microphone, speaker) = VirtualAudio::new();
+    let first = (audio.open_microphone(DeviceChoice::default()), audio.open_speaker(DeviceChoice::default()));
+    let second =
+        (audio.open_microphone(DeviceChoice::default()), audio.open_speaker(DeviceChoice::default()));
+    drop(first);
+    assert!(microphone.is_open() && speaker.is_open());
+    drop(second);
+    assert!(!microphone.is_open() && !speaker.is_open());
+}
