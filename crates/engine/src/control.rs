@@ -1,7 +1,7 @@
 //! The engine's task: leads the call, from commands and from what the session, the media thread
 //! and the devices tell.
 
-use crate::devices::Devices;
+use crate::devices::{Devices, choice};
 use crate::figures::CallFigures;
 use crate::media::{MediaThread, Notice, Order, Seat};
 use crate::receive::Receiver;
@@ -70,6 +70,9 @@ impl Control {
         sounds: Option<UiSounds>,
         events: mpsc::Sender<Event>,
     ) -> Self {
+        if let Some(sounds) = &sounds {
+            sounds.choose(choice(settings.output.as_deref()));
+        }
         Self {
             http,
             identity: Arc::new(identity),
@@ -231,6 +234,9 @@ impl Control {
     fn set_audio(&mut self, settings: AudioSettings) {
         if (&settings.input, &settings.output) != (&self.settings.input, &self.settings.output) {
             self.media.instruct(Devices::choose(&settings));
+        }
+        if let Some(sounds) = &self.sounds {
+            sounds.choose(choice(settings.output.as_deref()));
         }
         self.settings = settings.clone();
         self.media.instruct(Order::Audio(Box::new(settings)));

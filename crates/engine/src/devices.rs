@@ -158,6 +158,7 @@ impl Devices {
     }
 }
 
-fn choice(id: Option<&str>) -> DeviceChoice {
+/// A device as the settings name it.
+pub(crate) fn choice(id: Option<&str>) -> DeviceChoice {
     id.map_or(DeviceChoice::SystemDefault, |id| DeviceChoice::Id(DeviceId::new(id)))
 }
