@@ -122,10 +122,12 @@ fn open(choice: &DeviceChoice) -> Result<MixerDeviceSink, DeviceSinkError> {
         DeviceChoice::SystemDefault => None,
         DeviceChoice::Id(_) => native::speaker(choice),
     };
-    match chosen {
-        Some(device) => DeviceSinkBuilder::from_device(device)?.open_stream(),
-        None => DeviceSinkBuilder::open_default_sink(),
-    }
+    let builder = match chosen {
+        Some(device) => DeviceSinkBuilder::from_device(device),
+        None => DeviceSinkBuilder::from_default_device(),
+    };
+    let log = |error| tracing::debug!(%error, "a UI sound was cut short");
+    builder?.with_error_callback(log).open_stream()
 }
 
 fn play(sink: &MixerDeviceSink, sound: Sound) {
