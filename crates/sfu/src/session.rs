@@ -185,15 +185,19 @@ impl Session {
         progress
     }
 
-    /// When it wants to be looked at, other than for DTLS only when it is to end.
-    pub fn next_timeout(&self, connect: Duration, consent: Duration) -> Instant {
-        let end = match (&self.inbound, self.ice.consent()) {
+    /// When it ends, unless its client connects or consents again before.
+    pub fn ends_at(&self, connect: Duration, consent: Duration) -> Instant {
+        match (&self.inbound, self.ice.consent()) {
             (Some(_), Some(at)) => at + consent,
             _ => self.opened + connect,
-        };
+        }
+    }
+
+    /// When DTLS wants to be looked at.
+    pub fn dtls_timeout(&self) -> Option<Instant> {
         match &self.handshake {
-            Handshake::Running(running) => running.timeout.map_or(end, |at| at.min(end)),
-            Handshake::Waiting | Handshake::Spent => end,
+            Handshake::Running(running) => running.timeout,
+            Handshake::Waiting | Handshake::Spent => None,
         }
     }
 }

@@ -257,10 +257,7 @@ impl Shard {
         if session.timer_at.is_some_and(|at| at <= now) {
             session.timer_at = None;
         }
-        let end = match (&session.inbound, session.ice.consent()) {
-            (Some(_), Some(at)) => at + self.config.consent_timeout,
-            _ => session.opened + self.config.connect_timeout,
-        };
+        let end = session.ends_at(self.config.connect_timeout, self.config.consent_timeout);
         if end <= now {
             self.stats.sessions_timed_out += 1;
             return self.end(index, EndReason::TimedOut, outbox);
@@ -271,8 +268,8 @@ impl Shard {
 
     fn set_session_timer(&mut self, index: u32, now: Instant) {
         let Some(session) = session(&mut self.sessions, index) else { return };
-        let at = session.next_timeout(self.config.connect_timeout, self.config.consent_timeout);
-        let at = at.max(now + TIMER_MIN);
+        let end = session.ends_at(self.config.connect_timeout, self.config.consent_timeout);
+        let at = session.dtls_timeout().map_or(end, |at| at.min(end)).max(now + TIMER_MIN);
         if session.timer_at.is_none_or(|set| at < set) {
             session.timer_at = Some(at);
             self.timers.set(at, Timer::Session { index, serial: session.serial });

@@ -255,3 +255,6 @@ fn shard_of(channel: ChannelId, shards: usize) -> usize {
 fn unix_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
+
+#[cfg(test)]
+mod tests;
