@@ -61,8 +61,8 @@ async fn three_at_once_are_heard_each_at_their_own_volume() {
     let heard = listener.sound.listen(SECOND).await;
     let after = pitches.map(|pitch| amplitude(&heard, pitch));
     assert!(after[0] < SILENCE, "at volume 0: {after:?}");
-    assert!(after[1] > before[1] * 1.5, "at volume 2: {before:?}, {after:?}");
-    assert!((after[2] / before[2] - 1.0).abs() < 0.3, "untouched: {before:?}, {after:?}");
+    assert!(after[1] > after[2] * 1.5, "at volume 2 and 1: {after:?}");
+    assert!(after[2] > AUDIBLE, "untouched: {after:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -70,7 +70,7 @@ async fn the_muted_are_silent_and_the_deafened_hear_nothing() {
     let node = Node::start().await;
     let (mut speaker, listener) = (Person::joined(&node).await, Person::joined(&node).await);
     speaker.sound.say(&tone(600.0, 40 * SECOND));
-    until(|| amplitude(&listener.sound.heard(), 600.0) > SILENCE).await;
+    until(|| amplitude(&listener.sound.heard_lately(), 600.0) > AUDIBLE).await;
     assert!(amplitude(&listener.sound.listen(SECOND).await, 600.0) > AUDIBLE);
 
     let mute = |muted, deafened| Command::SetMuted { muted, deafened };
@@ -134,7 +134,7 @@ async fn a_node_that_stops_ends_the_call_and_another_takes_it() {
     person.join(&node).await;
     let listener = Person::joined(&node).await;
     person.sound.say(&tone(500.0, 10 * SECOND));
-    until(|| amplitude(&listener.sound.heard(), 500.0) > SILENCE).await;
+    until(|| amplitude(&listener.sound.heard_lately(), 500.0) > AUDIBLE).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

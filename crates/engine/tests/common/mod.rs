@@ -214,6 +214,12 @@ impl Sound {
         self.shared.lock().unwrap().heard.clone()
     }
 
+    /// The last 200 ms heard.
+    pub fn heard_lately(&self) -> Vec<f32> {
+        let heard = &self.shared.lock().unwrap().heard;
+        heard[heard.len().saturating_sub(20 * FRAME)..].to_vec()
+    }
+
     pub fn forget(&self) {
         self.shared.lock().unwrap().heard.clear();
     }

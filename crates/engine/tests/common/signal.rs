@@ -2,7 +2,7 @@
 
 use std::f32::consts::TAU;
 
-/// Opus smears a tone by some hertz, and cuts what is above the voice band.
+/// Samples per second.
 const RATE: f32 = 48_000.0;
 
 /// A tone of this pitch.
@@ -22,23 +22,21 @@ pub fn sweep(samples: usize) -> Vec<f32> {
         .collect()
 }
 
-/// The amplitude of a tone in what was heard (Goertzel's algorithm, over windows of 20 ms so that
-/// a codec's phase does not cancel it).
+/// The amplitude of a tone in what was heard: the median over windows of 20 ms, so that neither a
+/// codec's phase nor a stretch lost on a busy machine changes it.
 pub fn amplitude(heard: &[f32], hertz: f32) -> f32 {
-    let window = 960;
-    let mut sum = 0.0;
-    let mut windows = 0;
-    for part in heard.chunks_exact(window) {
+    let of_window = |part: &[f32]| {
         let (mut re, mut im) = (0.0_f32, 0.0_f32);
         for (n, sample) in part.iter().enumerate() {
             let angle = TAU * hertz * n as f32 / RATE;
             re += sample * angle.cos();
             im += sample * angle.sin();
         }
-        sum += 2.0 * re.hypot(im) / window as f32;
-        windows += 1;
-    }
-    sum / windows.max(1) as f32
+        2.0 * re.hypot(im) / part.len() as f32
+    };
+    let mut amplitudes: Vec<f32> = heard.chunks_exact(960).map(of_window).collect();
+    amplitudes.sort_by(f32::total_cmp);
+    amplitudes.get(amplitudes.len() / 2).copied().unwrap_or(0.0)
 }
 
 /// How alike what was said and what was heard are, 0 to 1: the median over stretches of 100 ms, each
