@@ -138,6 +138,36 @@ async fn a_node_that_stops_ends_the_call_and_another_takes_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_network_that_vanishes_is_told_and_the_call_can_be_taken_up_again() {
+    let node = Node::start().await;
+    let (mut person, mut listener) = (Person::joined(&node).await, Person::joined(&node).await);
+    node.relay.cut();
+    person.state(|state| *state == SessionState::Lost {}).await;
+    assert!(person.sound.microphone.is_open(), "the call is to come back at once");
+    node.relay.mend();
+    person.join(&node).await;
+    listener.join(&node).await;
+    person.sound.say(&tone(500.0, 20 * SECOND));
+    until(|| amplitude(&listener.sound.heard_lately(), 500.0) > AUDIBLE).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_short_outage_is_survived_without_a_new_join() {
+    let node = Node::start().await;
+    let (mut person, listener) = (Person::joined(&node).await, Person::joined(&node).await);
+    person.sound.say(&tone(500.0, 40 * SECOND));
+    until(|| amplitude(&listener.sound.heard_lately(), 500.0) > AUDIBLE).await;
+    node.relay.cut();
+    until(|| amplitude(&listener.sound.heard_lately(), 500.0) < SILENCE).await;
+    node.relay.mend();
+    until(|| amplitude(&listener.sound.heard_lately(), 500.0) > AUDIBLE).await;
+    person.engine.send(Command::Leave {}).unwrap();
+    // Nothing but the end that was asked for.
+    let state = person.state(|_| true).await;
+    assert_eq!(state, SessionState::Idle {});
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ticket_is_good_once() {
     let node = Node::start().await;
     let ticket = node.join_command();

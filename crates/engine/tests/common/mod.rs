@@ -3,9 +3,11 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod relay;
 pub mod signal;
 
 use axum::{Json, Router, extract::State, http::StatusCode, routing::post};
+use relay::Relay;
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -30,9 +32,10 @@ pub const FRAME: usize = 480;
 
 static NUMBERS: AtomicU64 = AtomicU64::new(1);
 
-/// A voice node and its join.
+/// A voice node behind a relay, and its join.
 pub struct Node {
     pub voice: VoiceNode,
+    pub relay: Relay,
     key: TicketKey,
     url: String,
     http: tokio::task::JoinHandle<()>,
@@ -53,9 +56,11 @@ impl Node {
         let (voice, _events) = VoiceNode::start(config).unwrap();
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address: SocketAddr = listener.local_addr().unwrap();
-        let routes = Router::new().route(JOIN_PATH, post(join)).with_state(voice.clone());
+        let relay = Relay::to(voice.local_addresses()[0]).await;
+        let state = (voice.clone(), relay.address);
+        let routes = Router::new().route(JOIN_PATH, post(join)).with_state(state);
         let http = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
-        Self { voice, key, url: format!("http://{address}{JOIN_PATH}"), http }
+        Self { voice, relay, key, url: format!("http://{address}{JOIN_PATH}"), http }
     }
 
     /// The command that joins the node's only channel.
@@ -74,7 +79,7 @@ impl Node {
         Command::Join { url: self.url.clone(), ticket, bitrate: 64_000 }
     }
 
-    /// The node disappears without a word to anybody.
+    /// The node tells its sessions that it stops, and is gone.
     pub async fn stop(self) {
         self.http.abort();
         self.voice.stop().await;
@@ -82,10 +87,11 @@ impl Node {
 }
 
 async fn join(
-    State(voice): State<VoiceNode>,
+    State((voice, relay)): State<(VoiceNode, SocketAddr)>,
     Json(request): Json<JoinRequest>,
 ) -> Result<Json<JoinAnswer>, (StatusCode, Json<ErrorBody>)> {
-    voice.join(&request).await.map(Json).map_err(|error| {
+    let through_relay = |answer| Json(JoinAnswer { addresses: vec![relay], ..answer });
+    voice.join(&request).await.map(through_relay).map_err(|error| {
         let code = match error {
             JoinError::Ticket(_) => ErrorCode::TicketInvalid,
             JoinError::Used => ErrorCode::TicketUsed,
