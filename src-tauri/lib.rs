@@ -70,9 +70,11 @@ fn set_up(app: &mut App, launch: Launch) -> Result<(), Box<dyn std::error::Error
     Ok(())
 }
 
-/// `VOICEHALL_LOG` chooses what is logged, in the syntax of `tracing_subscriber`'s filters.
+/// What is logged unless `VOICEHALL_LOG` says otherwise, in the syntax of `tracing_subscriber`'s
+/// filters. The two libraries warn of what is ordinary with a server that is ICE-lite.
+const LOG_FILTER: &str = "warn,voicehall=info,rtc_dtls=error,rtc_ice=error";
+
 fn log_to_stderr() {
-    let filter =
-        EnvFilter::try_from_env("VOICEHALL_LOG").unwrap_or_else(|_| EnvFilter::new("warn,voicehall=info"));
+    let filter = EnvFilter::try_from_env("VOICEHALL_LOG").unwrap_or_else(|_| EnvFilter::new(LOG_FILTER));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
