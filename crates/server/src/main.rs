@@ -123,9 +123,14 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Config(ConfigCommand::Check) if !unknown_variables.is_empty() => {
             Err(Failure::UnknownVariables(unknown_variables))
         }
-        Command::Config(ConfigCommand::Check) => Ok(println!("the configuration is fine")),
-        Command::Config(ConfigCommand::Print) => Ok(print!("{}", config.to_toml())),
-        Command::Config(ConfigCommand::Keys) => Ok(print!("{}", config::markdown())),
+        Command::Config(command) => {
+            match command {
+                ConfigCommand::Check => println!("the configuration is fine"),
+                ConfigCommand::Print => print!("{}", config.to_toml()),
+                ConfigCommand::Keys => print!("{}", config::markdown()),
+            }
+            Ok(())
+        }
     }
 }
 
