@@ -15,10 +15,10 @@ use voicehall_protocol::ids::VoiceSessionId;
 use voicehall_protocol::ticket::SessionBits;
 use voicehall_protocol::voice::Fingerprint;
 
-/// Authenticated voice packets a session may send: five times what 10 ms frames need, in bursts
-/// as a network that stalled for seconds lets them through.
-const VOICE_PER_SECOND: u32 = 500;
-const VOICE_BURST: u32 = 500;
+/// Authenticated voice packets a session may have forwarded: twice what 10 ms frames need, since
+/// each costs a packet to everyone, and in bursts as a network that stalled lets them through.
+const VOICE_PER_SECOND: u32 = 200;
+const VOICE_BURST: u32 = 300;
 
 /// Datagrams a session may send of any other kind, or that do not authenticate.
 const OTHER_PER_SECOND: u32 = 200;

@@ -2,8 +2,9 @@
 
 mod common;
 
-use common::{CHANNEL, Call, FRAME, payload, session, source};
+use common::{CHANNEL, Call, FRAME, address, payload, session, source};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::time::Duration;
 use voicehall_protocol::rtp::VOICE_SLOTS;
 use voicehall_protocol::ticket::SessionBits;
@@ -279,6 +280,28 @@ fn reports_tell_each_side_about_the_other() {
     let stats = call.shard.session_stats(session(1)).unwrap();
     assert_eq!(stats.downlink_loss, 0.25);
     assert!(stats.rtt_ms.is_some_and(|rtt| rtt >= 99.9));
+}
+
+#[test]
+fn no_byte_tells_another_participants_address() {
+    let mut call = Call::of(3);
+    for _ in 0..100 {
+        call.speak(&[(0, 30), (1, 30)]);
+    }
+    call.peers[2].leave();
+    call.run(Duration::from_secs(2));
+    for listener in 0..3 {
+        assert!(call.wire[listener].len() > 100);
+        for other in (0..3).filter(|other| *other != listener) {
+            let SocketAddr::V4(address) = address(other) else { panic!("an IPv4 address") };
+            let text = address.ip().to_string();
+            let binary = address.ip().octets();
+            for datagram in &call.wire[listener] {
+                let holds = |bytes: &[u8]| datagram.windows(bytes.len()).any(|window| window == bytes);
+                assert!(!holds(&binary) && !holds(text.as_bytes()));
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Load on a real voice node: real threads, sockets and time, on loopback only.
 //!
 //! - [`Rig`]: a node with any number of sans-I/O peers, each on a socket of its own;
+//! - [`bare`]: a shard without sockets;
 //! - [`cpu`]: what the node's threads cost;
 //! - [`figures`]: what was measured, printed and written.
 
+pub mod bare;
 pub mod cpu;
 pub mod figures;
 mod rig;

@@ -6,9 +6,9 @@
 use std::error::Error;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use voicehall_test_load::Rig;
 use voicehall_test_load::cpu::ThreadCpu;
 use voicehall_test_load::figures::{Figure, report};
+use voicehall_test_load::{Rig, bare};
 
 /// With header, extension and tag this makes a packet of 120 bytes, as in the figures that other
 /// servers were measured with.
@@ -29,6 +29,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut figures = Vec::new();
     cost(&arguments, &mut figures)?;
     delay(&mut figures)?;
+    let bare = bare::forward_time(arguments.listeners, 1_000, &PAYLOAD);
+    let value = bare.as_secs_f64() * 1e6;
+    figures.push(Figure { name: "call.forward_bare_us", value, unit: "µs", goal: None });
     report(&figures, arguments.json.as_deref())?;
     Ok(())
 }

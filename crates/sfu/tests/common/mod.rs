@@ -67,7 +67,8 @@ pub fn source(peer: usize) -> SourceId {
 }
 
 pub fn address(peer: usize) -> SocketAddr {
-    ([198, 51, 100, 7], 20_000 + peer as u16).into()
+    // Each has an IP address of its own.
+    ([198, 51, (peer / 250) as u8, (peer % 250) as u8], 20_000 + peer as u16).into()
 }
 
 pub fn config() -> ShardConfig {
