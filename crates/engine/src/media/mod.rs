@@ -4,6 +4,7 @@
 
 mod desk;
 mod meters;
+mod priority;
 
 pub(crate) use desk::Seat;
 
@@ -125,8 +126,10 @@ impl MediaThread {
             rendered_at: Instant::now(),
             quality_at: Instant::now(),
         };
-        let thread =
-            std::thread::Builder::new().name("media".to_owned()).spawn(move || media.run(&receiver))?;
+        let thread = std::thread::Builder::new().name("media".to_owned()).spawn(move || {
+            priority::raise();
+            media.run(&receiver);
+        })?;
         Ok(Self { instructions: Some(instructions), thread: Some(thread) })
     }
 

@@ -9,6 +9,10 @@ use voicehall_protocol::voice::{JoinAnswer, JoinRequest};
 /// gateway places the channel elsewhere when asked again.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long an unused connection is kept, so that a join some minutes after the sign-in needs no
+/// handshake.
+const IDLE_MAX: Duration = Duration::from_secs(600);
+
 /// Largest answer read, in bytes; a real one has some 250.
 const ANSWER_BYTES_MAX: usize = 8 * 1024;
 
@@ -37,7 +41,7 @@ impl From<reqwest::Error> for JoinError {
 /// # Errors
 /// When the system's TLS roots cannot be read.
 pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder().tcp_nodelay(true).http1_only().build()
+    reqwest::Client::builder().tcp_nodelay(true).http1_only().pool_idle_timeout(IDLE_MAX).build()
 }
 
 pub(crate) async fn join(

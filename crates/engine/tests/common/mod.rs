@@ -141,6 +141,8 @@ impl Person {
 
     pub async fn join(&mut self, node: &Node) {
         self.engine.send(node.join_command()).unwrap();
+        // Whatever is told before is of an earlier call.
+        self.state(|state| *state == SessionState::Connecting {}).await;
         let state = self.state(|state| !matches!(state, SessionState::Connecting {})).await;
         let SessionState::Connected { source } = state else { panic!("{state:?}") };
         self.source = source;

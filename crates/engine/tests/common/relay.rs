@@ -1,6 +1,6 @@
 //! A network between people and the node that can be cut without a word to either.
 
-use std::collections::HashMap;
+use std::collections::hash_map::{Entry, HashMap};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,14 +42,17 @@ async fn carry(front: Arc<UdpSocket>, target: SocketAddr, cut: Arc<AtomicBool>) 
     loop {
         // An error is the answer to a client that is gone.
         let Ok((bytes, client)) = front.recv_from(&mut datagram).await else { continue };
-        if !backs.contains_key(&client) {
-            let back = Arc::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap());
-            back.connect(target).await.unwrap();
-            ways_back.spawn(way_back(Arc::clone(&back), Arc::clone(&front), client, Arc::clone(&cut)));
-            backs.insert(client, back);
-        }
+        let back = match backs.entry(client) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                let back = Arc::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap());
+                back.connect(target).await.unwrap();
+                ways_back.spawn(way_back(Arc::clone(&back), Arc::clone(&front), client, Arc::clone(&cut)));
+                unknown.insert(back)
+            }
+        };
         if !cut.load(Ordering::Relaxed) {
-            let _ = backs[&client].send(&datagram[..bytes]).await;
+            let _ = back.send(&datagram[..bytes]).await;
         }
     }
 }
