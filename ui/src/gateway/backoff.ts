@@ -1,7 +1,7 @@
 /** First delay: a server that restarts is back within a second. */
 const FIRST_MS = 500;
 /** Longest delay: nobody wants to wait longer once the server is back. */
-const LONGEST_MS = 30_000;
+const LONGEST_MS = 15_000;
 
 /**
  * Delays between attempts: each twice the one before, less a random part of up to half, so that

@@ -132,7 +132,7 @@ describe('a gateway session', () => {
       delays.push(status.retryAtMs - Date.now());
       vi.advanceTimersByTime(status.retryAtMs - Date.now());
     }
-    expect(delays).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
+    expect(delays).toEqual([500, 1000, 2000, 4000, 8000, 15_000, 15_000, 15_000, 15_000]);
     server.hello().say(READY);
     server.socket.drop();
     expect(statuses.at(-1)).toMatchObject({ retryAtMs: Date.now() + 500 });

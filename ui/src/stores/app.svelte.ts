@@ -125,6 +125,7 @@ export class App {
   #connect(base: string, token: string): void {
     const server = new Server(this.platform, base, token, {
       changed: () => this.voice.onGuilds(),
+      online: () => this.voice.onServerOnline(server),
       signedOut: () => {
         this.notices.show({ kind: 'signedOut' });
         this.#disconnect(server);

@@ -16,6 +16,8 @@ import { ChannelLog } from './messages.svelte';
 export interface ServerHandlers {
   /** A guild changed, or all did. */
   changed(): void;
+  /** The gateway answers, for the first time or again. */
+  online(): void;
   /** The login is no longer valid. */
   signedOut(): void;
   guildRemoved(name: string): void;
@@ -82,6 +84,7 @@ export class Server {
 
   #onStatus(status: GatewayStatus): void {
     this.status = status;
+    if (status.state === 'online') this.handlers.online();
     if (status.state === 'closed' && status.reason === 'signedOut') this.handlers.signedOut();
   }
 

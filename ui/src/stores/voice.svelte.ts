@@ -52,7 +52,7 @@ export interface Devices {
 /** Attempts before a call that never connected is given up: something is in its way. */
 const FIRST_ATTEMPTS_MAX = 3;
 /** Attempts before a call that did connect is given up: about five minutes. */
-const ATTEMPTS_MAX = 15;
+const ATTEMPTS_MAX = 25;
 /** An engine that does not know why a session ended waits this long for the gateway to say. */
 const REASON_WAIT_MS = 1_500;
 
@@ -92,6 +92,8 @@ export class Voice {
   #generation = 0;
   #attempts = 0;
   #connectedOnce = false;
+  /** The next attempt is due when the timer ends. */
+  #waiting = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -175,12 +177,21 @@ export class Voice {
     if (session === this.#session) this.#onEnd(reason);
   }
 
+  /** A server is back: a call that waits for its next attempt need not wait any longer. */
+  onServerOnline(server: Server): void {
+    const place = this.place;
+    if (!this.#waiting || place?.server !== server) return;
+    clearTimeout(this.#timer);
+    void this.#attempt(place);
+  }
+
   /** A server is no longer there: signed out. */
   onServerGone(server: Server): void {
     if (this.place?.server === server) this.#end({ phase: 'idle' });
   }
 
   async #attempt(place: Place): Promise<void> {
+    this.#waiting = false;
     const generation = this.#generation;
     const { selfMute, selfDeaf } = this.settings.current;
     try {
@@ -287,11 +298,13 @@ export class Voice {
     this.speaking = new Set();
     // The first attempt after a call that worked comes at once: most losses are short.
     const delayMs = this.#connectedOnce && this.#attempts === 1 ? 0 : this.#backoff.next();
+    this.#waiting = true;
     this.#timer = setTimeout(() => void this.#attempt(place), delayMs);
   }
 
   #end(call: Call): void {
     clearTimeout(this.#timer);
+    this.#waiting = false;
     this.#generation++;
     this.#session = null;
     this.engine.send({ type: 'leave' });

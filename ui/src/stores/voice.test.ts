@@ -105,7 +105,7 @@ describe('a call', () => {
 
   it('goes on trying with growing delays, and gives up at last', async () => {
     const { voice, state, joins } = await connected();
-    for (let attempt = 0; attempt < 14; attempt++) {
+    for (let attempt = 0; attempt < 24; attempt++) {
       state({ state: 'lost' });
       await pass(30_000);
       expect(joins()).toBe(attempt + 2);
@@ -113,7 +113,7 @@ describe('a call', () => {
     state({ state: 'lost' });
     expect(voice.call).toMatchObject({ phase: 'failed', failure: 'unreachable' });
     await pass(60_000);
-    expect(joins()).toBe(15);
+    expect(joins()).toBe(25);
   });
 
   it('that never connects is given up soon', async () => {
@@ -135,6 +135,19 @@ describe('a call', () => {
     await pass();
     expect(joins()).toBe(0);
     await pass(500);
+    expect(joins()).toBe(1);
+  });
+
+  it('goes on as soon as the gateway is back', async () => {
+    const { voice, place, request, joins } = setUp();
+    request.mockRejectedValueOnce(new RequestFailed('unreachable'));
+    voice.join(place);
+    await pass();
+    voice.onServerOnline(place.server);
+    await pass();
+    expect(joins()).toBe(1);
+    voice.onServerOnline(place.server);
+    await pass(60_000);
     expect(joins()).toBe(1);
   });
 

@@ -5,16 +5,17 @@ import type {
   VoiceJoinAnswer,
   VoiceJoinRequest,
 } from '../../bindings/protocol';
+import { PathWatch } from './path-watch';
 import type { Peer } from './peer';
 import { voiceNodeOffer } from './sdp';
-import { StatsMeter } from './stats';
+import { isNominatedPair, StatsMeter } from './stats';
 
 /** The voice node answers a join at once or not at all. */
 const JOIN_TIMEOUT_MS = 5_000;
 /** From the answer to connected media; a slow network needs some retransmissions. */
 const CONNECT_TIMEOUT_MS = 8_000;
-/** A path that was silent this long is given up; networks that change need a moment. */
-const LOST_AFTER_MS = 2_000;
+/** After a path was found broken it is given up; networks that change need a moment. */
+const LOST_AFTER_MS = 500;
 
 /** What the session tells its engine. */
 export interface SessionHandlers {
@@ -27,6 +28,7 @@ export interface SessionHandlers {
 export class VoiceSession {
   #connection: RTCPeerConnection | null = null;
   readonly #stats = new StatsMeter();
+  readonly #path = new PathWatch();
   #sender: RTCRtpSender | null = null;
   #track: MediaStreamTrack | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -69,6 +71,10 @@ export class VoiceSession {
     const report = await this.#connection.getStats();
     const entries: RTCStats[] = [];
     report.forEach((entry: RTCStats) => entries.push(entry));
+    const pair = entries.find(isNominatedPair);
+    if (pair && this.#path.isDead(pair, performance.now())) {
+      this.#end({ state: 'lost' });
+    }
     return this.#stats.read(entries);
   }
 

@@ -21,7 +21,7 @@ export class StatsMeter {
     const inbound = entries.filter(isInbound);
     const remote = entries.find(isRemoteInbound);
     const outbound = entries.find(isOutbound);
-    const pair = entries.find(isPair);
+    const pair = entries.find(isNominatedPair);
     const now = countersOf(entries[0]?.timestamp ?? 0, inbound, outbound);
     const before = this.#before;
     this.#before = now;
@@ -53,7 +53,8 @@ const isOutbound = (entry: RTCStats): entry is RTCOutboundRtpStreamStats =>
   entry.type === 'outbound-rtp';
 const isRemoteInbound = (entry: RTCStats): entry is RemoteInbound =>
   entry.type === 'remote-inbound-rtp';
-const isPair = (entry: RTCStats): entry is RTCIceCandidatePairStats =>
+/** The path in use. */
+export const isNominatedPair = (entry: RTCStats): entry is RTCIceCandidatePairStats =>
   entry.type === 'candidate-pair' && (entry as RTCIceCandidatePairStats).nominated === true;
 
 function countersOf(
