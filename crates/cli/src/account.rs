@@ -120,10 +120,8 @@ async fn accept(http: &reqwest::Client, invite: &Invite, token: &Token) -> Resul
 }
 
 async fn call<T: DeserializeOwned>(invite: &Invite, request: reqwest::RequestBuilder) -> Result<T, Failure> {
-    let unreachable = |error: reqwest::Error| Failure::Unreachable {
-        origin: invite.origin.clone(),
-        reason: error.without_url().to_string(),
-    };
+    let unreachable =
+        |error: reqwest::Error| Failure::Unreachable { origin: invite.origin.clone(), reason: cause(&error) };
     let response = request.send().await.map_err(unreachable)?;
     let refused = !response.status().is_success();
     let body = response.bytes().await.map_err(unreachable)?;
@@ -139,6 +137,15 @@ async fn call<T: DeserializeOwned>(invite: &Invite, request: reqwest::RequestBui
         ErrorCode::InviteInvalid => Failure::InviteInvalid,
         code => Failure::Refused { code, message },
     })
+}
+
+/// What happened at the bottom of an error: "connection refused", not "error sending request".
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut deepest = error;
+    while let Some(source) = deepest.source() {
+        deepest = source;
+    }
+    deepest.to_string()
 }
 
 #[cfg(test)]

@@ -355,7 +355,9 @@ impl<'a> Caller<'a> {
 
     fn tell_present(&mut self) {
         let Some(channel) = self.channel else { return };
-        let present: Vec<UserId> = self.room.present(channel).collect();
+        let mut present: Vec<UserId> = self.room.present(channel).collect();
+        // A change of state moves somebody to the end; that is no news.
+        present.sort_unstable();
         if present != self.present {
             let names = present.iter().filter_map(|user| self.room.name(*user)).collect();
             self.progress.tell(&Step::Present { names });
