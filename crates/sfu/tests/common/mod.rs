@@ -188,7 +188,7 @@ impl Call {
     /// A frame from each speaker, and the time that it takes.
     pub fn speak(&mut self, speakers: &[(usize, u8)]) {
         for (speaker, level) in speakers {
-            let payload = payload(*speaker, self.now);
+            let payload = payload(*speaker);
             self.peers[*speaker].send_voice(&payload, *level, self.now);
         }
         self.run(FRAME);
@@ -205,7 +205,7 @@ impl Call {
 }
 
 /// Something that tells who said it.
-pub fn payload(speaker: usize, _at: Instant) -> Vec<u8> {
+pub fn payload(speaker: usize) -> Vec<u8> {
     let mut payload = vec![0x78; 80];
     payload[1..9].copy_from_slice(&(speaker as u64).to_be_bytes());
     payload
