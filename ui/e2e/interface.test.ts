@@ -251,9 +251,9 @@ describe.each(['dark', 'light'] as const)('in %s colours', (colorScheme) => {
     // Animations would be measured half-way.
     await open({ colorScheme, reducedMotion: 'reduce' });
     await show();
-    await page.evaluate(() =>
-      Promise.all(document.getAnimations().map(({ finished }) => finished)),
-    );
+    await expect
+      .poll(() => page.evaluate(() => document.getAnimations().length), { timeout: 10_000 })
+      .toBe(0);
     await page.evaluate(axe);
     const { violations } = await page.evaluate(() =>
       (globalThis as unknown as { axe: { run: () => Promise<AxeResults> } }).axe.run(),
