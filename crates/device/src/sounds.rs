@@ -2,6 +2,7 @@
 
 use std::f32::consts::TAU;
 use std::num::NonZero;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -71,6 +72,8 @@ fn note(pitch: f32) -> impl Iterator<Item = f32> {
 pub struct UiSounds {
     sounds: mpsc::SyncSender<Sound>,
     choice: Arc<Mutex<DeviceChoice>>,
+    /// An `f32`'s bits.
+    volume: Arc<AtomicU32>,
 }
 
 impl UiSounds {
@@ -82,13 +85,22 @@ impl UiSounds {
         let (sounds, waiting) = mpsc::sync_channel(WAITING_MAX);
         let choice = Arc::<Mutex<DeviceChoice>>::default();
         let chosen = Arc::clone(&choice);
-        thread::Builder::new().name("ui-sounds".to_owned()).spawn(move || play_all(&waiting, &chosen))?;
-        Ok(Self { sounds, choice })
+        let volume = Arc::new(AtomicU32::new(1.0_f32.to_bits()));
+        let loudness = Arc::clone(&volume);
+        thread::Builder::new()
+            .name("ui-sounds".to_owned())
+            .spawn(move || play_all(&waiting, &chosen, &loudness))?;
+        Ok(Self { sounds, choice, volume })
     }
 
     /// Changes the speaker, from the next sound after a pause on.
     pub fn choose(&self, choice: DeviceChoice) {
         *self.choice.lock().unwrap_or_else(PoisonError::into_inner) = choice;
+    }
+
+    /// Sets how loud sounds are, from the next one on: 0 is silent, 1 as they are.
+    pub fn set_volume(&self, volume: f32) {
+        self.volume.store(volume.clamp(0.0, 1.0).to_bits(), Ordering::Relaxed);
     }
 
     /// Plays a sound, at once and without waiting. It is left out if there is no speaker or too
@@ -99,7 +111,8 @@ impl UiSounds {
     }
 }
 
-fn play_all(waiting: &mpsc::Receiver<Sound>, choice: &Mutex<DeviceChoice>) {
+fn play_all(waiting: &mpsc::Receiver<Sound>, choice: &Mutex<DeviceChoice>, volume: &AtomicU32) {
+    let volume = || f32::from_bits(volume.load(Ordering::Relaxed));
     while let Ok(first) = waiting.recv() {
         let choice = choice.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut sink = match open(&choice) {
@@ -110,9 +123,9 @@ fn play_all(waiting: &mpsc::Receiver<Sound>, choice: &Mutex<DeviceChoice>) {
             }
         };
         sink.log_on_drop(false);
-        play(&sink, first);
+        play(&sink, first, volume());
         while let Ok(next) = waiting.recv_timeout(LINGER) {
-            play(&sink, next);
+            play(&sink, next, volume());
         }
     }
 }
@@ -130,8 +143,9 @@ fn open(choice: &DeviceChoice) -> Result<MixerDeviceSink, DeviceSinkError> {
     builder?.with_error_callback(log).open_stream()
 }
 
-fn play(sink: &MixerDeviceSink, sound: Sound) {
+fn play(sink: &MixerDeviceSink, sound: Sound, volume: f32) {
     let player = Player::connect_new(sink.mixer());
+    player.set_volume(volume);
     player.append(SamplesBuffer::new(CHANNELS, RATE, sound.samples()));
     player.sleep_until_end();
 }

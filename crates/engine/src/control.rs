@@ -71,7 +71,7 @@ impl Control {
         events: mpsc::Sender<Event>,
     ) -> Self {
         if let Some(sounds) = &sounds {
-            sounds.choose(choice(settings.output.as_deref()));
+            set_up(sounds, &settings);
         }
         Self {
             http,
@@ -236,7 +236,7 @@ impl Control {
             self.media.instruct(Devices::choose(&settings));
         }
         if let Some(sounds) = &self.sounds {
-            sounds.choose(choice(settings.output.as_deref()));
+            set_up(sounds, &settings);
         }
         self.settings = settings.clone();
         self.media.instruct(Order::Audio(Box::new(settings)));
@@ -289,6 +289,11 @@ impl Control {
             tracing::warn!("nobody reads the engine's events");
         }
     }
+}
+
+fn set_up(sounds: &UiSounds, settings: &AudioSettings) {
+    sounds.choose(choice(settings.output.as_deref()));
+    sounds.set_volume(settings.sounds);
 }
 
 /// Waits for what becomes of the call; for ever if there is none. May be dropped at any time.
