@@ -3,7 +3,7 @@
 use crate::network::Host;
 use crate::processes::Process;
 use crate::rig::Rig;
-use crate::{binaries, wait};
+use crate::wait;
 use serde_json::Value;
 use std::path::Path;
 
@@ -16,7 +16,7 @@ pub struct CommandLine {
 impl CommandLine {
     /// Joins the lobby by an invite.
     pub fn join<'a>(rig: &Rig, name: &str, invite: &str, options: impl IntoIterator<Item = &'a str>) -> Self {
-        Self::run(rig, rig.command(binaries::product("voicehall-cli")), name, invite, options)
+        Self::run(rig, rig.product("voicehall-cli"), name, invite, options)
     }
 
     /// The same from a host.
@@ -27,7 +27,7 @@ impl CommandLine {
         invite: &str,
         options: impl IntoIterator<Item = &'a str>,
     ) -> Self {
-        Self::run(rig, host.command(rig, binaries::product("voicehall-cli")), name, invite, options)
+        Self::run(rig, host.wrap(rig, rig.product("voicehall-cli")), name, invite, options)
     }
 
     fn run<'a>(

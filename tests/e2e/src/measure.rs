@@ -75,22 +75,49 @@ pub fn median(values: &[f32]) -> Option<f32> {
 }
 
 /// How loud each of several references is in a recording of them all: 1 is as loud as it was,
-/// 0 is absent. Each reference is looked for by itself, so that their delays may differ.
+/// 0 is absent.
+///
+/// Each reference is looked for by itself, because their delays differ, and in windows, because a
+/// delay changes while a jitter buffer adapts; of the windows in which somebody speaks, the middle
+/// gain counts.
 pub fn gains(references: &[&[f32]], recorded: &[f32]) -> Vec<f32> {
-    // Least squares: what one voice has in common with another is counted once.
-    let shifted: Vec<Vec<f32>> = references
-        .iter()
-        .map(|reference| shift(reference, find(reference, recorded).delay, recorded.len()))
-        .collect();
-    let count = references.len();
-    let mut matrix = vec![vec![0.0; count + 1]; count];
-    for row in 0..count {
-        for column in 0..count {
-            matrix[row][column] = dot(&shifted[row], &shifted[column]);
+    let window = RATE_HZ as usize / 2;
+    let mut found: Vec<Vec<f32>> = vec![Vec::new(); references.len()];
+    let delays: Vec<isize> = references.iter().map(|reference| find(reference, recorded).delay).collect();
+    for start in (0..recorded.len()).step_by(window) {
+        let heard = &recorded[start..recorded.len().min(start + window)];
+        let parts: Vec<Vec<f32>> = references
+            .iter()
+            .zip(&delays)
+            .map(|(reference, delay)| nearby(reference, heard, start as isize - delay))
+            .collect();
+        for (gain, (gains, (part, reference))) in
+            window_gains(&parts, heard).into_iter().zip(found.iter_mut().zip(parts.iter().zip(references)))
+        {
+            if level_dbfs(part) > level_dbfs(reference) - 6.0 {
+                gains.push(gain);
+            }
         }
-        matrix[row][count] = dot(&shifted[row], recorded);
     }
-    solve(matrix).into_iter().map(|gain| gain as f32).collect()
+    found.iter().map(|gains| median(gains).unwrap_or(0.0)).collect()
+}
+
+/// The part of the reference that is most like what was heard, near the place where it should be.
+fn nearby(reference: &[f32], heard: &[f32], from: isize) -> Vec<f32> {
+    let reach = RATE_HZ as isize / 10;
+    let wide = shift(reference, reach - from, heard.len() + 2 * reach as usize);
+    // The other way round: the short piece that was heard is looked for in the reference.
+    let at = find(heard, &wide).delay.clamp(0, 2 * reach) as usize;
+    wide[at..at + heard.len()].to_vec()
+}
+
+/// Least squares: what one voice has in common with another is counted once.
+fn window_gains(parts: &[Vec<f32>], heard: &[f32]) -> Vec<f32> {
+    let row = |part: &Vec<f32>| {
+        let with_each = parts.iter().map(|other| dot(part, other));
+        with_each.chain([dot(part, heard)]).collect()
+    };
+    solve(parts.iter().map(row).collect()).into_iter().map(|gain| gain as f32).collect()
 }
 
 /// The parts of both that lie over each other when the reference is moved by `delay`.

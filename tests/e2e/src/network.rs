@@ -43,7 +43,8 @@ impl Network {
     pub fn new() -> Self {
         let prefix = format!("vh{}-{}", std::process::id(), NETWORKS.fetch_add(1, Ordering::Relaxed));
         let hub = Host::new(format!("{prefix}-server"), Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST, None);
-        // The server listens here; clients reach it at their cables' ends too.
+        // The server's host is no router, whatever the machine around it is.
+        hub.run(|| std::fs::write("/proc/sys/net/ipv4/ip_forward", "0").expect("forwarding can be set"));
         Self { prefix, hub, clients: AtomicU32::new(0) }
     }
 
@@ -67,6 +68,7 @@ impl Network {
         ip(&format!("-n {hub} link set {interface} up"));
         ip(&format!("-n {namespace} address add {client}/24 dev cable"));
         ip(&format!("-n {namespace} link set cable up"));
+        ip(&format!("-n {namespace} route add default via {server}"));
         host
     }
 }
@@ -84,11 +86,12 @@ impl Host {
         Self { namespace, address, server, cable }
     }
 
-    /// A command that runs on this host.
-    pub fn command(&self, rig: &Rig, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = rig.command("nsenter");
-        command.arg(format!("--net={}", self.path())).arg("--").arg(program);
-        command
+    /// Has a command run on this host. Its variables are set on the command that is returned.
+    pub fn wrap(&self, rig: &Rig, command: Command) -> Command {
+        let mut outer = rig.command("nsenter");
+        outer.arg(format!("--net={}", self.path())).arg("--").arg(command.get_program());
+        outer.args(command.get_args());
+        outer
     }
 
     /// Runs `work` on this host, in a thread of its own.

@@ -1,5 +1,6 @@
 //! One test's world: its folder, its environment, and the end of every process in it.
 
+use crate::binaries;
 use crate::processes::{MARK, Process, end_marked};
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
@@ -71,7 +72,16 @@ impl Rig {
         command
     }
 
-    /// The same, before all other work of the machine: tools that handle sound in their main
+    /// A command of a program under test, before all other work of the machine: a test judges the
+    /// program, not what else is being compiled beside it. Among themselves the programs under
+    /// test are scheduled as ever.
+    pub fn product(&self, name: &str) -> Command {
+        let mut command = self.command("chrt");
+        command.args(["--rr", "1"]).arg(binaries::product(name));
+        command
+    }
+
+    /// The same for tools: those that handle sound in their main
     /// threads would drop some of it on a busy machine, and one late node makes all of a sound
     /// server's graph late.
     pub fn realtime_command(&self, program: &str) -> Command {

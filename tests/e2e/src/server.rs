@@ -1,7 +1,6 @@
 //! The server under test: its real binary, in a folder of the rig, on loopback or on a host.
 
-use crate::binaries;
-use crate::network::Host;
+use crate::network::{Host, Network};
 use crate::processes::Process;
 use crate::rig::Rig;
 use crate::wait;
@@ -20,12 +19,15 @@ pub struct Server {
 impl Server {
     /// Starts a server on loopback.
     pub fn start(rig: &Rig) -> Self {
-        Self::run(rig, rig.command(binaries::product("voicehall-server")), "127.0.0.1")
+        Self::run(rig, rig.product("voicehall-server"), "127.0.0.1")
     }
 
-    /// Starts a server on all addresses of a host.
-    pub fn start_on(rig: &Rig, host: &Host) -> Self {
-        Self::run(rig, host.command(rig, binaries::product("voicehall-server")), "0.0.0.0")
+    /// Starts a server on the host of a network, for the clients that the network has by now.
+    pub fn start_on(rig: &Rig, network: &Network, clients: &[&Host]) -> Self {
+        let mut command = network.server().wrap(rig, rig.product("voicehall-server"));
+        let addresses: Vec<_> = clients.iter().map(|client| client.server.to_string()).collect();
+        command.env("VOICEHALL_VOICE_ADVERTISE", addresses.join(","));
+        Self::run(rig, command, "0.0.0.0")
     }
 
     fn run(rig: &Rig, mut command: Command, address: &str) -> Self {

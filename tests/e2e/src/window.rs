@@ -141,7 +141,7 @@ impl Window {
     async fn open_voice_settings(&self) {
         self.press("settings-open").await;
         self.press("settings-voice").await;
-        self.see(&test_id("sounds")).await;
+        self.see(&test_id("input-device")).await;
     }
 
     async fn close_settings(&self) {

@@ -1,5 +1,6 @@
 //! Calls between `voicehall-cli`s through a real server: what is said is heard.
 
+use serde_json::{Value, json};
 use voicehall_test_e2e::command_line::{CommandLine, text};
 use voicehall_test_e2e::measure::{find, gains, is_silent};
 use voicehall_test_e2e::network::Network;
@@ -18,13 +19,13 @@ fn what_one_says_another_hears_unharmed() {
     let server = Server::start(&rig);
     let speech = speak(&rig, Voice::Alice);
     let heard = rig.path("heard.wav");
-    let mut bob = CommandLine::join(&rig, "Bob", &server.invite(), ["--raw", "--record", text(&heard)]);
+    let mut bob = CommandLine::join(&rig, "Bob", &server.invite(), ["--record", text(&heard)]);
     bob.see_connected();
     let mut alice =
         CommandLine::join(&rig, "Alice", &server.invite(), ["--raw", "--play", text(&speech.path)]);
     alice.see_connected();
     bob.see_present(&["Alice", "Bob"]);
-    bob.see("speaking", |step| step["names"][0] == "Alice");
+    bob.see("speaking", |step| step["names"] == json!(["Alice"]));
     assert!(alice.process().wait().success(), "Alice leaves when her file is over");
     bob.see_present(&["Bob"]);
     bob.leave();
@@ -40,7 +41,7 @@ fn three_people_who_speak_at_once_are_all_heard() {
     let rig = Rig::new();
     let server = Server::start(&rig);
     let (mix, each) = (rig.path("mix.wav"), rig.make_folder("each"));
-    let recording = ["--raw", "--record", text(&mix), "--per-user", text(&each)];
+    let recording = ["--record", text(&mix), "--per-user", text(&each)];
     let mut listener = CommandLine::join(&rig, "Listener", &server.invite(), recording);
     listener.see_connected();
     let voices = [Voice::Alice, Voice::Bob, Voice::Carol];
@@ -62,7 +63,7 @@ fn three_people_who_speak_at_once_are_all_heard() {
     let recorded = wav::read(&mix).1.remove(0);
     let gains = gains(&speeches.each_ref().map(|speech| speech.samples.as_slice()), &recorded);
     println!("gains of three voices at once: {gains:.2?}");
-    assert!(gains.iter().all(|gain| (0.8..1.2).contains(gain)), "{gains:?}");
+    assert!(gains.iter().all(|gain| (0.7..1.2).contains(gain)), "{gains:?}");
     for (voice, speech) in voices.iter().zip(&speeches) {
         let own = wav::read(&each.join(format!("{voice:?}.wav"))).1.remove(0);
         let likeness = find(&speech.samples, &own).correlation;
@@ -74,21 +75,21 @@ fn three_people_who_speak_at_once_are_all_heard() {
 fn a_call_comes_back_by_itself_when_the_network_does() {
     let rig = Rig::new();
     let network = Network::new();
-    let server = Server::start_on(&rig, network.server());
     let (near, far) = (network.client(), network.client());
+    let server = Server::start_on(&rig, &network, &[&near, &far]);
     let speech = speak(&rig, Voice::Alice);
     let heard = rig.path("heard.wav");
     let playing = ["--raw", "--loop", "--play", text(&speech.path)];
     let mut alice = CommandLine::join_from(&rig, &near, "Alice", &server.invite_at(near.server), playing);
     alice.see_connected();
-    let recording = ["--raw", "--record", text(&heard)];
+    let recording = ["--record", text(&heard)];
     let mut bob = CommandLine::join_from(&rig, &far, "Bob", &server.invite_at(far.server), recording);
-    let hears_alice = |step: &serde_json::Value| step["names"] == serde_json::json!(["Alice"]);
+    let hears_alice = |step: &Value| step["names"] == json!(["Alice"]);
     bob.see("speaking", hears_alice);
 
     far.pull_cable();
     let known = bob.steps().len();
-    bob.see_after(known, "speaking", |step| step["names"] == serde_json::json!([]));
+    bob.see_after(known, "speaking", |step| step["names"] == json!([]));
     far.replug_cable();
     let known = bob.steps().len();
     bob.see_after(known, "speaking", hears_alice);

@@ -134,7 +134,7 @@ async fn an_app_is_heard_by_another_app_and_by_a_browser() {
         let gains = gains(&speeches.map(|speech| speech.samples.as_slice()), track);
         println!("three at once, heard by number {listener}: {gains:.2?}");
         for (speaker, gain) in gains.iter().enumerate() {
-            let wanted = if speaker == listener { -0.1..0.1 } else { 0.8..1.2 };
+            let wanted = if speaker == listener { -0.1..0.1 } else { 0.7..1.2 };
             assert!(wanted.contains(gain), "{speaker} is heard by {listener} with a gain of {gain}");
         }
     }
@@ -214,8 +214,8 @@ async fn ones_volume_changes_that_one_alone() {
         for (track, listener) in recording.stop().iter().zip(["app", "browser"]) {
             let gains = gains(&speeches.each_ref().map(|speech| speech.samples.as_slice()), track);
             println!("{listener}, Alice at {volume}: {gains:.2?}");
-            assert!((gains[0] - volume).abs() < 0.3, "{listener}: Alice has a gain of {}", gains[0]);
-            assert!((gains[1] - 1.0).abs() < 0.2, "{listener}: Carol has a gain of {}", gains[1]);
+            assert!((gains[0] - volume).abs() < 0.4, "{listener}: Alice has a gain of {}", gains[0]);
+            assert!((gains[1] - 1.0).abs() < 0.3, "{listener}: Carol has a gain of {}", gains[1]);
         }
     }
     drop(carol);
