@@ -20,6 +20,10 @@ const REFERENCE_FRAMES_MAX: usize = 4;
 /// A microphone that was silent for longer was closed meanwhile, and its RTP time has to catch up.
 const CAPTURE_GAP: Duration = Duration::from_millis(100);
 
+/// A pause between packets that still belongs to one talk spurt: twice a packet's time, and some
+/// lateness.
+const SPURT_GAP: Duration = Duration::from_millis(50);
+
 /// Time of one frame.
 const FRAME: Duration = Duration::from_millis(10);
 
@@ -47,6 +51,8 @@ pub(super) struct Desk {
     played_frames: u64,
     input: InputMeter,
     speaking: SpeakingList,
+    /// When the latest packet of the microphone went out.
+    sent_at: Option<Instant>,
     notices: mpsc::Sender<Notice>,
 }
 
@@ -70,6 +76,7 @@ impl Desk {
             played_frames: 0,
             input: InputMeter::default(),
             speaking: SpeakingList::default(),
+            sent_at: None,
             notices,
         }
     }
@@ -125,7 +132,12 @@ impl Desk {
                 }
             }
         };
-        let sending = self.seat.is_some() && (sent || report.talking) && !self.muted && !self.deafened;
+        if sent {
+            self.sent_at = Some(now);
+        }
+        // Not whether the gate is open: an open gate sends nothing either while there is silence.
+        let lately = self.sent_at.is_some_and(|at| now.saturating_duration_since(at) < SPURT_GAP);
+        let sending = self.seat.is_some() && lately && !self.muted && !self.deafened;
         if let Some(notice) = self.input.update(&report, sending) {
             self.notify(notice);
         }
