@@ -12,7 +12,10 @@ use std::path::Path;
 use std::process::Command;
 
 /// Every bench: its name, and what cargo runs, in a release build.
-const BENCHES: &[(&str, &[&str])] = &[("forward", &["--package", "voicehall-test-load"])];
+const BENCHES: &[(&str, &[&str])] = &[
+    ("forward", &["--package", "voicehall-test-load"]),
+    ("engine", &["--package", "voicehall-engine", "--example", "call_figures"]),
+];
 
 /// Runs all benches. One that fails is reported, and the others still run.
 ///

@@ -1,17 +1,20 @@
-//! Figures of the engine in a call, on virtual devices and a voice node on loopback: one JSON
-//! object on standard output. Build it optimised.
+//! Figures of the engine in a call, on virtual devices and a voice node on loopback, as a table on
+//! standard output and, with `--json FILE`, appended to a file, one JSON object a line. Build it
+//! optimised.
 //!
-//! - `join_ms`: from the join to the first sample heard, median;
-//! - `mouth_to_ear_ms`, `mouth_to_ear_low_ms`: from a sample's instant in one microphone to its
-//!   instant in another speaker, with 20 and 10 ms packets, median; devices of 10 ms a callback;
-//! - `cpu_pct`, `cpu_full_pct`: of one core, for an engine that hears three people and speaks
-//!   itself, with all processing off and on, in a process of its own (Linux).
+//! - `engine.join_ms`: from the join to the first sample heard, median;
+//! - `engine.mouth_to_ear_ms`, `engine.mouth_to_ear_low_ms`: from a sample's instant in one
+//!   microphone to its instant in another speaker, with 20 and 10 ms packets, median; devices of
+//!   10 ms a callback, and no sound server, which comes on top in a real call;
+//! - `call.engine_cpu_pct`, `call.engine_full_cpu_pct`: of one core, for an engine that hears three
+//!   people and speaks itself, with all processing off and on, in a process of its own (Linux).
 
 #[path = "../tests/common/mod.rs"]
 mod common;
 
 use common::signal::tone;
 use common::{FRAME, Node, PATIENCE, Person, raw, until};
+use std::io::Write;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -40,11 +43,29 @@ async fn main() {
     let cpu_pct = cpu(&node, &raw()).await;
     let full = AudioSettings { gate: Gate::Open, sounds: 0.0, ..AudioSettings::default() };
     let cpu_full_pct = cpu(&node, &full).await;
-    println!(
-        "{{\"join_ms\":{join_ms:.1},\"mouth_to_ear_ms\":{mouth_to_ear_ms:.1},\
-         \"mouth_to_ear_low_ms\":{mouth_to_ear_low_ms:.1},\"cpu_pct\":{cpu_pct:.2},\
-         \"cpu_full_pct\":{cpu_full_pct:.2}}}"
-    );
+    let figures = [
+        ("engine.join_ms", join_ms, "ms", Some(60.0)),
+        ("engine.mouth_to_ear_ms", mouth_to_ear_ms, "ms", Some(70.0)),
+        ("engine.mouth_to_ear_low_ms", mouth_to_ear_low_ms, "ms", Some(55.0)),
+        ("call.engine_cpu_pct", cpu_pct, "%", Some(5.0)),
+        ("call.engine_full_cpu_pct", cpu_full_pct, "%", None),
+    ];
+    for (name, value, unit, _) in figures {
+        println!("{name:<28} {value:>8.2} {unit}");
+    }
+    if let [option, file] = &arguments[..]
+        && option == "--json"
+    {
+        append(file, &figures).expect("the file can be written");
+    }
+}
+
+fn append(file: &str, figures: &[(&str, f64, &str, Option<f64>)]) -> std::io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(file)?;
+    for (name, value, unit, goal) in figures {
+        writeln!(file, "{}", serde_json::json!({"name": name, "value": value, "unit": unit, "goal": goal}))?;
+    }
+    Ok(())
 }
 
 async fn join_times(node: &Node) -> Vec<f64> {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use voicehall_device::{AudioSystem, Sound, UiSounds};
-use voicehall_protocol::engine::{AudioSettings, Command, Event, SessionState};
+use voicehall_protocol::engine::{AudioSettings, Chime, Command, Event, SessionState};
 use voicehall_protocol::rtp::SourceId;
 
 /// How often device events are looked for: well within the second that a change may take.
@@ -142,6 +142,8 @@ impl Control {
                 self.monitoring = enabled;
                 self.open_devices();
             }
+            Command::Chime { chime: Chime::Joined } => self.play(Sound::Join),
+            Command::Chime { chime: Chime::Left } => self.play(Sound::Leave),
         }
     }
 

@@ -60,6 +60,7 @@ pub fn typescript() -> String {
         voice::Fingerprint,
         voice::EndReason,
         engine::Command,
+        engine::Chime,
         engine::AudioSettings,
         engine::NoiseSuppression,
         engine::Gate,

@@ -50,6 +50,22 @@ pub enum Command {
         /// On or off.
         enabled: bool,
     },
+    /// Plays the sound that says who comes and goes, as loud as [`AudioSettings::sounds`].
+    Chime {
+        /// What happened.
+        chime: Chime,
+    },
+}
+
+/// What happened in the own voice channel. Only the gateway's side knows, so the engine is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum Chime {
+    /// Somebody came.
+    Joined,
+    /// Somebody left.
+    Left,
 }
 
 /// What people choose about sound.

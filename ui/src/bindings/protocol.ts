@@ -660,7 +660,13 @@ settings: AudioSettings, } | { "type": "monitor",
 /**
  * On or off.
  */
-enabled: boolean, };
+enabled: boolean, } | { "type": "chime", 
+/**
+ * What happened.
+ */
+chime: Chime, };
+
+export type Chime = "joined" | "left";
 
 export type AudioSettings = { 
 /**

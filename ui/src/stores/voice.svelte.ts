@@ -56,6 +56,9 @@ const ATTEMPTS_MAX = 25;
 /** An engine that does not know why a session ended waits this long for the gateway to say. */
 const REASON_WAIT_MS = 1_500;
 
+/** In a channel of more people than this, coming and going makes no sound: it would never stop. */
+const CHIME_PEOPLE_MAX = 25;
+
 /** Refusals that a new ticket mends. */
 const TICKET_FAULTS: readonly ErrorCode[] = [
   'ticketInvalid',
@@ -87,6 +90,8 @@ export class Voice {
   readonly #backoff: Backoff;
   readonly #sentVolumes = new Map<SourceId, number>();
   #sentMute = '';
+  /** The others in the channel, as of the last look; none while not connected. */
+  #company: ReadonlySet<UserId> | null = null;
   #session: VoiceSessionId | null = null;
   /** Counts wishes: what an earlier one left under way no longer matters. */
   #generation = 0;
@@ -171,6 +176,7 @@ export class Voice {
   onGuilds(): void {
     this.#applyVolumes();
     this.#applyMute();
+    this.#chime();
   }
 
   onEnded(session: VoiceSessionId, reason: EndReason): void {
@@ -256,6 +262,7 @@ export class Voice {
         this.#connectedOnce = true;
         this.#backoff.reset();
         this.call = { phase: 'connected', place: call.place, source: state.source };
+        this.#chime();
         break;
       case 'lost':
       case 'unreachable':
@@ -329,6 +336,25 @@ export class Voice {
     if (key === this.#sentMute) return;
     this.#sentMute = key;
     this.engine.send({ type: 'setMuted', muted, deafened });
+  }
+
+  /** Lets people hear who came and went since the last look. */
+  #chime(): void {
+    const before = this.#company;
+    const { call } = this;
+    if (call.phase !== 'connected') {
+      this.#company = null;
+      return;
+    }
+    const own = call.place.server.user?.id;
+    const users = this.#states(call.place).map(({ user }) => user);
+    const now = new Set(users.filter((user) => user !== own));
+    this.#company = now;
+    if (!before || Math.max(before.size, now.size) >= CHIME_PEOPLE_MAX) return;
+    if ([...now].some((user) => !before.has(user)))
+      this.engine.send({ type: 'chime', chime: 'joined' });
+    else if ([...before].some((user) => !now.has(user)))
+      this.engine.send({ type: 'chime', chime: 'left' });
   }
 
   #ownState() {

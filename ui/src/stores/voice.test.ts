@@ -259,6 +259,39 @@ describe('muting', () => {
   });
 });
 
+describe('who comes and goes', () => {
+  const chimes = ({ commands }: SetUp) =>
+    commands.flatMap((command) => (command.type === 'chime' ? [command.chime] : []));
+
+  it('is heard while connected, once for each change, and never of oneself', async () => {
+    const all = await connected();
+    all.voice.onGuilds();
+    expect(chimes(all)).toEqual([]);
+    all.guild.voiceStates.push(voiceState('3', 12));
+    all.voice.onGuilds();
+    all.voice.onGuilds();
+    expect(chimes(all)).toEqual(['joined']);
+    all.guild.voiceStates.splice(0, 2);
+    all.voice.onGuilds();
+    expect(chimes(all)).toEqual(['joined', 'left']);
+  });
+
+  it('is quiet before the call is connected and in a crowd', async () => {
+    const early = setUp();
+    early.voice.join(early.place);
+    await pass();
+    early.guild.voiceStates.push(voiceState('3', 12));
+    early.voice.onGuilds();
+    expect(chimes(early)).toEqual([]);
+    const crowd = await connected();
+    for (let user = 10; user < 50; user++) {
+      crowd.guild.voiceStates.push(voiceState(`${user}`, user * 4));
+    }
+    crowd.voice.onGuilds();
+    expect(chimes(crowd)).toEqual([]);
+  });
+});
+
 describe('the volume of a person', () => {
   it('is kept, and given to the engine for each source of theirs', async () => {
     const { voice, guild, place, commands, settings } = await connected();

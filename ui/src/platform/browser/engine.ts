@@ -99,6 +99,9 @@ export class BrowserEngine implements Engine {
         this.#monitored = command.enabled;
         this.#update();
         break;
+      case 'chime':
+        this.#sound(command.chime === 'joined' ? 'join' : 'leave');
+        break;
     }
   }
 
