@@ -11,6 +11,10 @@ use voicehall_test_sim::{Call, Speech};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MS: Duration = Duration::from_millis(1);
+/// For a start.
+const NOW: Duration = Duration::ZERO;
+/// For pauses: one long spurt.
+const NEVER: Duration = Duration::ZERO;
 
 const BAD: Path = Path {
     loss: 0.2,
@@ -43,7 +47,7 @@ fn on_a_clean_network_everybody_hears_the_one_who_speaks() {
         call.join(SessionBits::SPEAK);
     }
     call.connect();
-    call.speak(0, Speech { from: 0 * MS, spurt: SECOND, pause: 0 * MS, amplitude: 0.3 });
+    call.speak(0, Speech { from: NOW, spurt: SECOND, pause: NEVER, amplitude: 0.3 });
     call.run(4 * SECOND);
     assert_kept(&call);
     let sent = call.clients[0].packets_sent;
@@ -105,7 +109,7 @@ fn silence_is_free_and_speech_after_it_is_heard() {
     }
     call.connect();
     call.path = BAD;
-    call.speak(1, Speech { from: 0 * MS, spurt: SECOND, pause: 30 * SECOND, amplitude: 0.3 });
+    call.speak(1, Speech { from: NOW, spurt: SECOND, pause: 30 * SECOND, amplitude: 0.3 });
     call.run(2 * SECOND);
     let (forwarded, sent) = (call.witness.forwarded, call.clients[1].packets_sent);
     call.run(20 * SECOND);
@@ -127,11 +131,11 @@ fn a_priority_speaker_is_heard_over_a_full_channel() {
     call.connect();
     for loud in 1..call.clients.len() {
         let amplitude = 0.2 + 0.03 * loud as f32;
-        call.speak(loud, Speech { from: 0 * MS, spurt: 10 * SECOND, pause: 0 * MS, amplitude });
+        call.speak(loud, Speech { from: NOW, spurt: 10 * SECOND, pause: NEVER, amplitude });
     }
     call.run(SECOND);
     let before = call.shard.session_stats(call.clients[quiet].session).expect("the session is open");
-    call.speak(quiet, Speech { from: 0 * MS, spurt: 10 * SECOND, pause: 0 * MS, amplitude: 0.02 });
+    call.speak(quiet, Speech { from: NOW, spurt: 10 * SECOND, pause: NEVER, amplitude: 0.02 });
     call.run(3 * SECOND);
     assert_kept(&call);
     let stats = call.shard.session_stats(call.clients[quiet].session).expect("the session is open");
@@ -149,7 +153,7 @@ fn mute_deafen_and_their_end_take_effect_on_the_next_packet() {
     let (speaker, listener) = (call.join(SessionBits::SPEAK), call.join(SessionBits::SPEAK));
     call.join(SessionBits::SPEAK);
     call.connect();
-    call.speak(speaker, Speech { from: 0 * MS, spurt: 100 * SECOND, pause: 0 * MS, amplitude: 0.3 });
+    call.speak(speaker, Speech { from: NOW, spurt: 100 * SECOND, pause: NEVER, amplitude: 0.3 });
     call.run(SECOND);
     let session = call.clients[speaker].session;
 
@@ -182,8 +186,8 @@ fn a_client_that_vanishes_ends_by_itself_and_harms_nobody() {
     }
     call.connect();
     call.path = BAD;
-    call.speak(0, Speech { from: 0 * MS, spurt: 2 * SECOND, pause: SECOND, amplitude: 0.3 });
-    call.speak(1, Speech { from: 0 * MS, spurt: 2 * SECOND, pause: SECOND, amplitude: 0.3 });
+    call.speak(0, Speech { from: NOW, spurt: 2 * SECOND, pause: SECOND, amplitude: 0.3 });
+    call.speak(1, Speech { from: NOW, spurt: 2 * SECOND, pause: SECOND, amplitude: 0.3 });
     call.run(2 * SECOND);
     call.clients[1].vanished = true;
     call.run(40 * SECOND);
