@@ -19,6 +19,7 @@ pub mod capture;
 pub mod command_line;
 pub mod measure;
 pub mod network;
+pub mod place;
 pub mod processes;
 pub mod quality;
 pub mod rig;

@@ -1,13 +1,10 @@
 //! The desktop app, twice, and a browser, in one call: real windows, real sound servers.
 
-use voicehall_test_e2e::app::App;
-use voicehall_test_e2e::browser::Browser;
 use voicehall_test_e2e::measure::{delays_ms, gains, is_silent, median};
+use voicehall_test_e2e::place::{Headset, Place};
 use voicehall_test_e2e::quality::pesq;
 use voicehall_test_e2e::rig::Rig;
-use voicehall_test_e2e::screen::Screen;
-use voicehall_test_e2e::server::Server;
-use voicehall_test_e2e::sound::{Device, Recording, SoundServer};
+use voicehall_test_e2e::sound::Recording;
 use voicehall_test_e2e::speech::{Speech, Voice, speak};
 
 /// What speech must reach on a clean network with processing off.
@@ -16,65 +13,18 @@ const PESQ_MIN: f32 = 4.2;
 /// The figure that counts packets sent to listeners.
 const FORWARDED: &str = "voicehall_shard_voice_forwarded_total";
 
-/// Somebody's microphone and speaker.
-struct Headset<'r> {
-    microphone: Device<'r>,
-    speaker: Device<'r>,
+/// Somebody says all they have to say, and the last of it arrives.
+fn say(place: &Place, recording: &Recording, speech: &Speech, headset: &Headset) {
+    assert!(place.sound.play(speech, &headset.microphone).wait().success());
+    recording.run_for(0.5);
 }
 
-impl<'r> Headset<'r> {
-    fn new(sound: &SoundServer<'r>, who: &str) -> Self {
-        Self {
-            microphone: sound.microphone(&format!("{who}-microphone")),
-            speaker: sound.speaker(&format!("{who}-speaker")),
-        }
-    }
-}
-
-/// The machine of a test: one sound server, one screen, one voicehall server.
-struct Place<'r> {
-    sound: SoundServer<'r>,
-    _screen: Screen,
-    server: Server,
-}
-
-impl<'r> Place<'r> {
-    fn new(rig: &'r Rig) -> Self {
-        Self { sound: SoundServer::start(rig), _screen: Screen::start(rig), server: Server::start(rig) }
-    }
-
-    /// Somebody opens the app for the first time and joins the lobby.
-    async fn app(&self, rig: &Rig, name: &str, headset: &Headset<'_>) -> App {
-        let app = App::open(rig, name).await;
-        app.come_in(&self.server.invite(), name).await;
-        app.sound_as_it_is(headset.microphone.name(), headset.speaker.name()).await;
-        app.enter("Lobby").await;
-        app
-    }
-
-    /// Somebody opens the invite's link in a browser and joins the lobby.
-    async fn browser(&self, rig: &Rig, name: &str, headset: &Headset<'_>) -> Browser {
-        let browser = Browser::open(rig, name, &headset.microphone, &headset.speaker).await;
-        browser.client().goto(&self.server.invite()).await.expect("the server serves the web client");
-        browser.come_in_as(name).await;
-        browser.sound_as_it_is(headset.microphone.name(), headset.speaker.name()).await;
-        browser.enter("Lobby").await;
-        browser
-    }
-
-    /// Somebody says all they have to say, and the last of it arrives.
-    fn say(&self, recording: &Recording, speech: &Speech, headset: &Headset) {
-        assert!(self.sound.play(speech, &headset.microphone).wait().success());
-        recording.run_for(0.5);
-    }
-
-    /// Somebody speaks, and the server forwards nothing of it.
-    async fn say_unheard(&self, recording: &Recording, speech: &Speech, headset: &Headset<'_>) {
-        let before = self.server.metric(FORWARDED).await;
-        self.say(recording, speech, headset);
-        let forwarded = self.server.metric(FORWARDED).await - before;
-        assert_eq!(forwarded, 0.0, "packets forwarded of somebody who must not be heard");
-    }
+/// Somebody speaks, and the server forwards nothing of it.
+async fn say_unheard(place: &Place<'_>, recording: &Recording, speech: &Speech, headset: &Headset<'_>) {
+    let before = place.server.metric(FORWARDED).await;
+    say(place, recording, speech, headset);
+    let forwarded = place.server.metric(FORWARDED).await - before;
+    assert_eq!(forwarded, 0.0, "packets forwarded of somebody who must not be heard");
 }
 
 #[tokio::test]
@@ -159,19 +109,19 @@ async fn whoever_is_muted_deafened_or_gone_costs_the_server_no_packet() {
 
     // The counter counts: without this, nothing below would mean anything.
     let before = place.server.metric(FORWARDED).await;
-    place.say(&recording, &speech, &alice_set);
+    say(&place, &recording, &speech, &alice_set);
     assert!(place.server.metric(FORWARDED).await - before > 100.0);
     recording.wait_for_sound(0, false);
 
     alice.press("mute").await;
     bob.see_person("Alice", "muted=true").await;
-    place.say_unheard(&recording, &speech, &alice_set).await;
+    say_unheard(&place, &recording, &speech, &alice_set).await;
     alice.press("mute").await;
     bob.see_person("Alice", "muted=false").await;
 
     bob.press("deafen").await;
     alice.see_person("Bob", "deafened=true").await;
-    place.say_unheard(&recording, &speech, &alice_set).await;
+    say_unheard(&place, &recording, &speech, &alice_set).await;
     bob.press("deafen").await;
     alice.see_person("Bob", "deafened=false").await;
 
@@ -181,7 +131,7 @@ async fn whoever_is_muted_deafened_or_gone_costs_the_server_no_packet() {
     alice.press("leave").await;
     bob.see_gone("Alice").await;
     recording.wait_for_sound(0, false);
-    place.say_unheard(&recording, &speech, &alice_set).await;
+    say_unheard(&place, &recording, &speech, &alice_set).await;
     assert!(is_silent(&recording.latest(5.0)[0]));
 }
 
