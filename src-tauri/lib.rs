@@ -40,7 +40,7 @@ pub fn run() -> ExitCode {
                 webview.state::<EngineBridge>().leave();
             }
         })
-        .build(tauri::generate_context!());
+        .build(context());
     match app {
         Ok(app) => {
             app.run(|app, event| {
@@ -55,6 +55,12 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The manifest and the UI's files, as they were at build time.
+#[expect(clippy::disallowed_methods, reason = "the macro's own code exits, for a manifest of another platform")]
+fn context() -> tauri::Context {
+    tauri::generate_context!()
 }
 
 /// Makes what the commands share. It runs before the window loads its page, and the engine runs
