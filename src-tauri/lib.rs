@@ -58,7 +58,10 @@ pub fn run() -> ExitCode {
 }
 
 /// The manifest and the UI's files, as they were at build time.
-#[expect(clippy::disallowed_methods, reason = "the macro's own code exits, for a manifest of another platform")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the macro's own code exits, for a manifest of another platform"
+)]
 fn context() -> tauri::Context {
     tauri::generate_context!()
 }
