@@ -20,11 +20,17 @@ fn say(place: &Place, recording: &Recording, speech: &Speech, headset: &Headset)
 }
 
 /// Somebody speaks, and the server forwards nothing of it.
-async fn say_unheard(place: &Place<'_>, recording: &Recording, speech: &Speech, headset: &Headset<'_>) {
+async fn say_unheard(
+    place: &Place<'_>,
+    recording: &Recording,
+    speech: &Speech,
+    headset: &Headset<'_>,
+    why: &str,
+) {
     let before = place.server.metric(FORWARDED).await;
     say(place, recording, speech, headset);
     let forwarded = place.server.metric(FORWARDED).await - before;
-    assert_eq!(forwarded, 0.0, "packets forwarded of somebody who must not be heard");
+    assert_eq!(forwarded, 0.0, "packets forwarded although {why}");
 }
 
 #[tokio::test]
@@ -115,13 +121,13 @@ async fn whoever_is_muted_deafened_or_gone_costs_the_server_no_packet() {
 
     alice.press("mute").await;
     bob.see_person("Alice", "muted=true").await;
-    say_unheard(&place, &recording, &speech, &alice_set).await;
+    say_unheard(&place, &recording, &speech, &alice_set, "Alice is muted").await;
     alice.press("mute").await;
     bob.see_person("Alice", "muted=false").await;
 
     bob.press("deafen").await;
     alice.see_person("Bob", "deafened=true").await;
-    say_unheard(&place, &recording, &speech, &alice_set).await;
+    say_unheard(&place, &recording, &speech, &alice_set, "Bob is deafened").await;
     bob.press("deafen").await;
     alice.see_person("Bob", "deafened=false").await;
 
@@ -131,7 +137,7 @@ async fn whoever_is_muted_deafened_or_gone_costs_the_server_no_packet() {
     alice.press("leave").await;
     bob.see_gone("Alice").await;
     recording.wait_for_sound(0, false);
-    say_unheard(&place, &recording, &speech, &alice_set).await;
+    say_unheard(&place, &recording, &speech, &alice_set, "Alice has left").await;
     assert!(is_silent(&recording.latest(5.0)[0]));
 }
 

@@ -18,7 +18,7 @@ use voicehall_test_e2e::speech::{Speech, Voice, speak};
 use voicehall_test_e2e::window::Window;
 
 /// Calls measured: the delay of one differs from that of the next.
-const CALLS: usize = 7;
+const CALLS: usize = 5;
 
 /// How long an idle call is watched.
 const IDLE: Duration = Duration::from_secs(10);
