@@ -196,6 +196,27 @@ fn an_unplugged_microphone_comes_back() {
 }
 
 #[test]
+fn a_chosen_microphone_is_heard_while_another_is_the_default() {
+    with_sound_server("a_chosen_microphone_is_heard_while_another_is_the_default", |server| {
+        let (speaker, other) = loopback(&server);
+        let chosen = server.plug_microphone("headset");
+        let audio = NativeAudio::start().unwrap();
+        let by_id = DeviceChoice::Id(id(&audio, Direction::Input, chosen.name));
+        let microphone = audio.open_microphone(by_id);
+        let mut whistle = Whistle::new(audio.open_speaker(DeviceChoice::SystemDefault), microphone);
+        // The default hears the speaker and the chosen one nothing, so nothing may be heard.
+        wait("the chosen microphone is captured", || {
+            whistle.turn();
+            let start = whistle.heard.len().checked_sub(48_000)?;
+            Some(()).filter(|()| amplitude(&whistle.heard[start..]) < 0.01)
+        });
+        server.unplug(other);
+        server.connect(&speaker, &chosen);
+        whistle.until_heard("through the chosen one");
+    });
+}
+
+#[test]
 fn the_default_is_followed() {
     with_sound_server("the_default_is_followed", |server| {
         let (_first, microphone) = loopback(&server);

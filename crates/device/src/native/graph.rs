@@ -5,7 +5,7 @@
 //! microphones (those of noise filters and of mixers). This does.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -36,6 +36,8 @@ struct Node {
     description: String,
     class: String,
     serial: String,
+    /// The connection to the sound server that made it.
+    client: Option<u32>,
 }
 
 #[derive(Debug, Default)]
@@ -161,6 +163,7 @@ fn watch(
         changed: Box::new(changed),
         metadata: RefCell::default(),
         route: RefCell::default(),
+        own_clients: RefCell::default(),
         stop: Cell::new(false),
     });
     loop {
@@ -168,6 +171,7 @@ fn watch(
         orders = returned;
         *lock(&shared.0) = Seen::default();
         watcher.metadata.take();
+        watcher.own_clients.take();
         if watcher.stop.get() {
             return;
         }
@@ -184,6 +188,8 @@ struct Watcher {
     changed: Box<dyn Fn()>,
     metadata: RefCell<Option<(Metadata, MetadataListener)>>,
     route: RefCell<Option<String>>,
+    /// This process' connections to the sound server. Their streams have no name to be known by.
+    own_clients: RefCell<BTreeSet<u32>>,
     stop: Cell<bool>,
 }
 
@@ -245,12 +251,18 @@ impl Watcher {
 
     fn listen(self: &Rc<Self>, registry: &RegistryRc) -> pw::registry::Listener {
         let (binder, watcher, remover) = (registry.clone(), Rc::clone(self), Rc::clone(self));
+        let own_pid = std::process::id().to_string();
         registry
             .add_listener_local()
             .global(move |global| match (&global.type_, global.props) {
                 (ObjectType::Node, Some(properties)) => {
                     if let Some(node) = node(properties) {
                         watcher.appeared(global.id, node);
+                    }
+                }
+                (ObjectType::Client, Some(properties)) => {
+                    if properties.get("pipewire.sec.pid") == Some(own_pid.as_str()) {
+                        watcher.own_clients.borrow_mut().insert(global.id);
                     }
                 }
                 (ObjectType::Metadata, Some(properties))
@@ -263,6 +275,7 @@ impl Watcher {
                 _ => {}
             })
             .global_remove(move |id| {
+                remover.own_clients.borrow_mut().remove(&id);
                 if lock(&remover.shared.0).nodes.remove(&id).is_some() {
                     (remover.changed)();
                 }
@@ -283,7 +296,8 @@ impl Watcher {
     }
 
     fn appeared(&self, id: u32, node: Node) {
-        let is_ours = node.name == format!("cpal-capture-{}", std::process::id());
+        let is_ours = node.class == "Stream/Input/Audio"
+            && node.client.is_some_and(|client| self.own_clients.borrow().contains(&client));
         let mut seen = lock(&self.shared.0);
         if let Some(device) = self.route.borrow().as_ref().filter(|_| is_ours)
             && let Some(target) = seen.nodes.values().find(|node| node.name == *device)
@@ -302,7 +316,8 @@ fn node(properties: &DictRef) -> Option<Node> {
     let class = properties.get("media.class").filter(|class| class.contains("Audio"))?.to_owned();
     let description = properties.get("node.description").or(properties.get("node.nick")).unwrap_or(&name);
     let serial = properties.get("object.serial").unwrap_or_default().to_owned();
-    Some(Node { description: description.to_owned(), name, class, serial })
+    let client = properties.get("client.id").and_then(|id| id.parse().ok());
+    Some(Node { description: description.to_owned(), name, class, serial, client })
 }
 
 fn note_default(seen: &mut Seen, key: Option<&str>, value: Option<&str>) {

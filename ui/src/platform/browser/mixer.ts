@@ -113,7 +113,6 @@ class Slot {
     const mediaStream = new MediaStream([receiver.track]);
     // Chromium decodes a remote track only while an element plays it, be it muted.
     this.#element.muted = true;
-    this.#element.volume = 0;
     this.#element.srcObject = mediaStream;
     this.#element.play().catch(() => undefined);
     this.#source = new MediaStreamAudioSourceNode(context, { mediaStream });
