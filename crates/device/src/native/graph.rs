@@ -260,10 +260,10 @@ impl Watcher {
                         watcher.appeared(global.id, node);
                     }
                 }
-                (ObjectType::Client, Some(properties)) => {
-                    if properties.get("pipewire.sec.pid") == Some(own_pid.as_str()) {
-                        watcher.own_clients.borrow_mut().insert(global.id);
-                    }
+                (ObjectType::Client, Some(properties))
+                    if properties.get("pipewire.sec.pid") == Some(own_pid.as_str()) =>
+                {
+                    watcher.own_clients.borrow_mut().insert(global.id);
                 }
                 (ObjectType::Metadata, Some(properties))
                     if properties.get("metadata.name") == Some("default") =>
