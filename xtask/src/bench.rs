@@ -15,6 +15,7 @@ use std::process::Command;
 const BENCHES: &[(&str, &[&str])] = &[
     ("forward", &["--package", "voicehall-test-load"]),
     ("engine", &["--package", "voicehall-engine", "--example", "call_figures"]),
+    ("call", &["--package", "voicehall-test-e2e", "--bin", "bench"]),
 ];
 
 /// Runs all benches. One that fails is reported, and the others still run.
