@@ -93,6 +93,4 @@ fn a_call_goes_on_under_half_open_connections_and_floods() {
     let grown = resident_mib().saturating_sub(memory);
     assert!(grown < 200, "{grown} MiB more than before");
     rig.wait(rig.node.stop());
-    let closed = |rig: &mut Rig| rig.peers.iter().all(|peer| peer.state() == State::Closed);
-    assert!(rig.run_until(Duration::from_secs(10), closed).expect("sockets"), "they are told of the end");
 }
