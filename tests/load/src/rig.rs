@@ -180,8 +180,14 @@ impl Rig {
         let mut datagram = [0; DATAGRAM_BYTES_MAX];
         for event in &self.ready {
             let Token(index) = event.token();
-            while let Ok(len) = self.sockets[index].recv(&mut datagram) {
-                self.peers[index].handle_datagram(&datagram[..len], Instant::now());
+            loop {
+                match self.sockets[index].recv(&mut datagram) {
+                    Ok(len) => self.peers[index].handle_datagram(&datagram[..len], Instant::now()),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    // The answer to something sent to a port that is closed by now comes before
+                    // what is queued. The poll tells of each datagram once: it must be read now.
+                    Err(_) => {}
+                }
             }
         }
     }

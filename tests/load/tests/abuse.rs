@@ -93,4 +93,13 @@ fn a_call_goes_on_under_half_open_connections_and_floods() {
     let grown = resident_mib().saturating_sub(memory);
     assert!(grown < 200, "{grown} MiB more than before");
     rig.wait(rig.node.stop());
+    // Checks that go to a closed port meanwhile must not hide the goodbye.
+    for (peer, socket) in rig.peers.iter_mut().zip(&rig.sockets) {
+        peer.set_consent(true, Instant::now());
+        peer.handle_timeout(Instant::now());
+        let check = peer.poll_datagram().expect("a check");
+        let _ = socket.send(&check);
+    }
+    let closed = |rig: &mut Rig| rig.peers.iter().all(|peer| peer.state() == State::Closed);
+    assert!(rig.run_until(Duration::from_secs(10), closed).expect("sockets"), "they are told of the end");
 }
