@@ -14,6 +14,9 @@ pub const PAYLOAD_BYTES_MAX: usize = 1275;
 /// The longest time one Opus packet can hold, in samples per channel: 120 ms (RFC 6716 §3.2.5).
 pub(crate) const PACKET_SAMPLES_MAX: usize = 5760;
 
+/// A packet of at most this size holds no sound: it says that silence follows (DTX).
+pub(crate) const SILENCE_BYTES_MAX: usize = 2;
+
 /// Decoder complexity from which libopus conceals losses with its neural network (deep PLC).
 const COMPLEXITY_DEEP_PLC: c_int = 5;
 
@@ -111,7 +114,7 @@ impl Encoder {
     }
 
     /// Encodes 10 or 20 ms of audio and returns the payload's length in bytes. A length of 2 or
-    /// less means that the frame is silence and need not be sent (DTX).
+    /// less means that the frame is silence: after one such packet no more need be sent (DTX).
     ///
     /// # Errors
     /// [`AudioError::Encode`] if `samples` is no Opus frame length or `payload` is too small.

@@ -242,9 +242,16 @@ fn silence_makes_no_packets_and_time_goes_on() {
             assert!((500..1_500).contains(&ms), "{duration:?}: a packet at {ms} ms");
             assert_eq!(packet.level == 127, packet.level > 90, "levels are those of the voice");
         }
-        // Each spurt ends by fading into silence.
-        let last = kept.last().unwrap();
-        assert!(last.level > 50, "{duration:?}: {}", last.level);
+        // Each spurt ends by fading into silence, and by saying so once.
+        let announcements: Vec<usize> = (0..kept.len()).filter(|n| kept[*n].payload.len() <= 2).collect();
+        let second = kept.iter().rposition(|packet| packet.marker).unwrap();
+        assert_eq!(announcements, [second - 1, kept.len() - 1], "{duration:?}");
+        for end in announcements {
+            let [last, silence] = &kept[end - 1..=end] else { unreachable!() };
+            assert!(last.level > 50, "{duration:?}: {}", last.level);
+            assert_eq!(silence.timestamp - last.timestamp, duration.samples() as u32);
+            assert_eq!((silence.level, silence.voice), (127, false));
+        }
     }
 }
 
@@ -258,8 +265,11 @@ fn an_open_gate_in_silence_is_stopped_by_dtx() {
         &samples,
         |_, _| {},
     );
-    let late = kept.iter().filter(|packet| packet.frame > 200).count();
-    assert!(late <= 8, "{late} packets in three seconds of silence");
+    let (last, before) = kept.split_last().unwrap();
+    assert!(last.frame < 200, "a packet after {} frames", last.frame);
+    assert_eq!((last.payload.len(), last.level, last.marker), (1, 127, false), "silence is announced");
+    assert!(before.iter().all(|packet| packet.payload.len() > 2), "and only once");
+    assert_eq!(last.timestamp - before.last().unwrap().timestamp, 960);
     assert!(kept.iter().filter(|packet| packet.frame < 100).count() >= 49);
 }
 

@@ -6,8 +6,9 @@
 //! it plays, pitch periods are cut out or repeated to bring it there; when it is used up, the voice
 //! is concealed and the slack grows by what was concealed.
 //!
-//! A gap in timestamps without a gap in sequence numbers is silence: the sender stopped, nothing
-//! was lost, and the next talk spurt starts afresh with the smallest delay.
+//! A packet without sound ends a talk spurt. A gap in timestamps without a gap in sequence numbers
+//! is silence too, if that packet was lost: the sender stopped, nothing is missing, and the next
+//! talk spurt starts afresh with the smallest delay.
 
 use std::time::{Duration, Instant};
 
@@ -339,6 +340,11 @@ impl JitterBuffer {
     fn decode(&mut self, now: Instant) {
         let (Some(next), Some(position)) = (self.packets.first(), self.position) else { return };
         let (sequence, source, samples, end) = (next.sequence, next.source, next.samples, next.end());
+        if next.announces_silence() {
+            self.packets.drop_first();
+            self.advance(position, Position { sequence, timestamp: end, samples, made_up: 0 });
+            return self.fall_silent();
+        }
         let waited = now.saturating_duration_since(next.arrival);
         let slack = self.slack_ms(now, next.timestamp);
         self.fec_seen |= next.has_fec;
@@ -360,14 +366,19 @@ impl JitterBuffer {
         if position.made_up == 0 && self.playout.len() < FRAME_SAMPLES + decoded {
             slack.into_iter().for_each(|slack| self.slack.push(slack));
         }
-        self.count_lost((sequence - position.sequence - 1).max(0));
-        self.stats.received += 1;
-        self.estimator.played(false);
+        self.advance(position, Position { sequence, timestamp: end, samples, made_up: 0 });
         let loss_from = if self.waits_for_copy { FEC_LOSS_TO } else { FEC_LOSS_FROM };
         self.waits_for_copy = self.fec_seen && self.estimator.loss() > loss_from;
         let queued = Duration::from_secs_f64((self.playout.len() - decoded) as f64 / 48_000.0);
         self.stats.delay_current = waited + queued;
-        self.position = Some(Position { sequence, timestamp: end, samples, made_up: 0 });
+    }
+
+    /// Moves past a packet whose turn has come, and counts those missing before it.
+    fn advance(&mut self, from: Position, to: Position) {
+        self.count_lost((to.sequence - from.sequence - 1).max(0));
+        self.stats.received += 1;
+        self.estimator.played(false);
+        self.position = Some(to);
     }
 
     /// Takes the last `missing` samples before the next packet out of the copy it carries.
@@ -424,7 +435,7 @@ impl JitterBuffer {
         // whole pulls.
         let pulls = ((excess - TOLERANCE_MS) / PULL_MS).floor().max(0.0) as usize;
         if pulls > 0 {
-            while self.playout.len() < ACCELERATE_SAMPLES && self.next_follows() {
+            while self.playing && self.playout.len() < ACCELERATE_SAMPLES && self.next_follows() {
                 self.decode(now);
             }
         }

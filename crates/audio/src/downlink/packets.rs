@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::SourceId;
-use crate::codec::{self, PAYLOAD_BYTES_MAX};
+use crate::codec::{self, PAYLOAD_BYTES_MAX, SILENCE_BYTES_MAX};
 
 /// How many packets wait at most: 1.28 s of 20 ms packets. What comes on top pushes out the
 /// oldest.
@@ -55,6 +55,11 @@ pub(super) struct Stored {
 impl Stored {
     pub(super) fn payload(&self) -> &[u8] {
         &self.payload
+    }
+
+    /// Whether it holds no sound and says that none follows.
+    pub(super) fn announces_silence(&self) -> bool {
+        self.payload.len() <= SILENCE_BYTES_MAX
     }
 
     pub(super) fn end(&self) -> i64 {

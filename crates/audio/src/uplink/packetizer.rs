@@ -2,7 +2,7 @@
 
 use super::chain::CaptureReport;
 use super::gate::GateState;
-use crate::codec::PAYLOAD_BYTES_MAX;
+use crate::codec::{PAYLOAD_BYTES_MAX, SILENCE_BYTES_MAX};
 use crate::{AudioError, AudioLevel, Encoder, EncoderConfig, FRAME_SAMPLES, Frame, FrameDuration, Level};
 
 /// Frames of pre-roll that can be kept: 100 ms.
@@ -11,6 +11,9 @@ const PRE_ROLL_FRAMES_MAX: usize = 10;
 /// Packets of digital silence that are still sent: the decoder's way into silence. After them even
 /// Opus' own refreshes of it, every 400 ms, say nothing that the receiver does not do by itself.
 const SILENT_PACKETS_MAX: u8 = 10;
+
+/// The bits of an Opus packet's first byte that name its configuration (RFC 6716 §3.1).
+const TOC_CONFIG: u8 = 0b1111_1000;
 
 /// Settings of an [`UplinkEncoder`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +51,10 @@ pub struct Packet<'a> {
 }
 
 /// Gathers frames into packets, and makes none while the gate is closed.
+///
+/// The last packet of a talk spurt is one that says "silence follows": an Opus packet without a
+/// frame (RFC 6716 §3.2.1), one byte. Receivers know by it that nothing was lost, and browsers' jitter
+/// buffers then start the next spurt at the right delay instead of stretching its first words.
 #[derive(Debug)]
 pub struct UplinkEncoder {
     encoder: Encoder,
@@ -59,6 +66,7 @@ pub struct UplinkEncoder {
     gathered_samples: usize,
     gathered_voice: bool,
     in_spurt: bool,
+    /// The next packet starts a talk spurt: nothing was sent yet, or silence was announced.
     marker: bool,
     silent_packets: u8,
     payload: Box<[u8; PAYLOAD_BYTES_MAX]>,
@@ -186,15 +194,34 @@ impl UplinkEncoder {
     ) -> Result<(), AudioError> {
         // A tail that fills up a packet in progress is heard as part of it; otherwise it starts
         // one of its own, which ends in silence.
+        let mut next = timestamp.wrapping_add(FRAME_SAMPLES as u32);
         let sent = self.gather(tail, timestamp, false, send).and_then(|()| {
             if self.gathered_samples == 0 {
                 return Ok(());
             }
-            let next = timestamp.wrapping_add(FRAME_SAMPLES as u32);
-            self.gather(&[0.0; FRAME_SAMPLES], next, false, send)
+            let silence = next;
+            next = next.wrapping_add(FRAME_SAMPLES as u32);
+            self.gather(&[0.0; FRAME_SAMPLES], silence, false, send)
         });
+        self.announce_silence(next, send);
         self.stop();
         sent
+    }
+
+    /// Says that nothing follows after the packet before `timestamp`, unless that was said already.
+    fn announce_silence(&mut self, timestamp: u32, send: &mut impl FnMut(Packet<'_>)) {
+        if std::mem::replace(&mut self.marker, true) {
+            return;
+        }
+        // The configuration of the packet before it, mono, code 0: one frame, of no bytes.
+        let payload = [self.payload[0] & TOC_CONFIG];
+        send(Packet {
+            payload: &payload,
+            timestamp,
+            marker: false,
+            audio_level: AudioLevel::SILENCE,
+            voice: false,
+        });
     }
 
     fn stop(&mut self) {
@@ -229,14 +256,15 @@ impl UplinkEncoder {
         self.silent_packets =
             if audio_level == AudioLevel::SILENCE { self.silent_packets.saturating_add(1) } else { 0 };
         let silent = self.config.codec.dtx && self.silent_packets > SILENT_PACKETS_MAX;
+        let timestamp = timestamp.wrapping_sub((duration - FRAME_SAMPLES) as u32);
         // libopus says "send nothing" with a packet of at most two bytes (DTX).
-        if silent || bytes <= 2 {
-            self.marker = true;
+        if silent || bytes <= SILENCE_BYTES_MAX {
+            self.announce_silence(timestamp, send);
             return Ok(());
         }
         send(Packet {
             payload: &self.payload[..bytes],
-            timestamp: timestamp.wrapping_sub((duration - FRAME_SAMPLES) as u32),
+            timestamp,
             marker: std::mem::take(&mut self.marker),
             audio_level,
             voice,
