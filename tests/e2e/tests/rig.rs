@@ -70,10 +70,15 @@ fn devices_come_and_go() {
 fn nothing_outlives_its_rig() {
     let rig = Rig::new();
     let folder = rig.path("").to_string_lossy().trim_end_matches('/').to_owned();
-    // `setsid` leaves the process group, as browsers do with their children.
+    // `setsid` leaves the process group, as browsers do with their children. Its parent may end
+    // before the child has left, so the child says when it has.
+    let left = rig.path("left");
     let mut command = rig.command("setsid");
-    command.args(["--fork", "sleep", "1000"]);
-    assert!(rig.start(command, "leaver").wait().success());
+    command.args(["--fork", "sh", "-c", "touch \"$0\"; sleep 1000"]).arg(&left);
+    let mut leaver = rig.start(command, "leaver");
+    assert!(leaver.wait().success());
+    wait::until("the child has left the group", || left.exists().then_some(()));
+    drop(leaver);
     assert!(anybody_in(&folder), "a process that left its group outlives its parent");
     drop(rig);
     assert!(!anybody_in(&folder), "but not its rig");
