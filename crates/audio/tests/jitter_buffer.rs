@@ -276,28 +276,30 @@ fn silence_is_no_loss_and_the_next_spurt_starts_afresh() {
 #[test]
 fn a_spurt_that_says_it_ends_is_not_continued() {
     let mut sent = send(&signals::voice(96_000, 125.0, 6), &EncoderConfig::default(), |_| Some(2_000));
-    // In the middle of a vowel, as when somebody lets a key go; then a second of nothing.
-    let resume = sent.split_off(50);
-    let mut announcement = sent[49].clone();
-    announcement.sequence = announcement.sequence.wrapping_add(1);
-    announcement.timestamp = announcement.timestamp.wrapping_add(960);
-    announcement.arrival_us += 20_000;
-    announcement.payload.truncate(1);
-    sent.push(announcement);
-    sent.extend(resume.into_iter().enumerate().map(|(n, packet)| Sent {
-        arrival_us: packet.arrival_us + 1_000_000,
-        sequence: packet.sequence.wrapping_add(1),
-        timestamp: packet.timestamp.wrapping_add(48_000),
-        marker: n == 0,
-        ..packet
-    }));
-    let played = play(&sent, 3.1, 1_000, 0);
-    assert_eq!((played.stats.concealed_samples, played.stats.lost), (0, 0), "{:?}", played.stats);
-    assert_eq!(played.stats.received, 101);
-    let voiced = |from_ms: usize, to_ms: usize| played.voiced[from_ms / 10..to_ms / 10].to_vec();
+    // Each second of the voice ends in the middle of a vowel, as when somebody lets a key go; between
+    // them there is a second of nothing.
+    for (n, packet) in sent.iter_mut().enumerate().skip(50) {
+        packet.arrival_us += 1_000_000;
+        packet.sequence = packet.sequence.wrapping_add(1);
+        packet.timestamp = packet.timestamp.wrapping_add(48_000);
+        packet.marker = n == 50;
+    }
+    for last in [99, 49] {
+        let mut announcement = sent[last].clone();
+        announcement.arrival_us += 20_000;
+        announcement.sequence = announcement.sequence.wrapping_add(1);
+        announcement.timestamp = announcement.timestamp.wrapping_add(960);
+        announcement.payload.truncate(1);
+        sent.insert(last + 1, announcement);
+    }
+    let played = play(&sent, 3.5, 1_000, 0);
+    let JitterStats { received, lost, concealed_samples, .. } = played.stats;
+    assert_eq!((received, lost, concealed_samples), (102, 0, 0));
+    let voiced = |from_ms: usize, to_ms: usize| &played.voiced[from_ms / 10..to_ms / 10];
     assert!(voiced(100, 1_000).iter().all(|voiced| *voiced));
     assert!(voiced(1_060, 2_000).iter().all(|voiced| !*voiced));
     assert!(voiced(2_060, 3_000).iter().all(|voiced| *voiced));
+    assert!(voiced(3_060, 3_500).iter().all(|voiced| !*voiced));
 }
 
 #[test]
