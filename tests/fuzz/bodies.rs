@@ -105,6 +105,7 @@ impl Call {
                 source: SourceId::new(1 + number as u32, SourceKind::Microphone),
                 bits: SessionBits::SPEAK,
                 fingerprint,
+                prime: false,
             };
             let credentials = call.shard.open(open, now).expect("there is room");
             call.peers.push(Peer::new(

@@ -24,6 +24,11 @@ pub struct JoinRequest {
     pub ticket: String,
     /// Of the certificate that the client will use for DTLS.
     pub fingerprint: Fingerprint,
+    /// Whether the node shall send a moment of silence in each voice slot once the session is
+    /// connected. A browser's jitter buffer stretches the first half second of a stream until it
+    /// knows its delay; silence can bear that, words cannot.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub prime: bool,
 }
 
 /// What the voice node answers.

@@ -137,6 +137,22 @@ impl Receiver {
         }
     }
 
+    /// Sends a voice packet that this receiver alone gets. Returns whether there was room for it.
+    pub fn send_aside(
+        &mut self,
+        slot: usize,
+        header: &mut VoiceHeader,
+        payload: &[u8],
+        marker: bool,
+        outbox: &mut dyn Outbox,
+    ) -> bool {
+        let index = self.cursors[slot].take_aside(payload.len());
+        let header = header.bytes(marker, index as u16);
+        let Ok(len) = self.rtp.seal_rtp(header, payload, index, outbox.buffer()) else { return false };
+        outbox.send(self.address, len);
+        true
+    }
+
     /// Seals the RTCP packet in the outbox's buffer and sends it.
     pub fn send_rtcp(&mut self, len: usize, outbox: &mut dyn Outbox, stats: &mut ShardStats) {
         let index = self.rtcp_index;

@@ -16,6 +16,7 @@
 mod channel;
 mod ice;
 mod limit;
+mod prime;
 mod random;
 mod reception;
 mod report;

@@ -21,6 +21,9 @@ impl AudioLevel {
     /// is heard when there is room and never displaces another.
     pub const UNKNOWN: Self = Self(126);
 
+    /// Digital silence.
+    pub const SILENCE: Self = Self(127);
+
     /// The level in −dBov, 0 to 127.
     pub const fn minus_dbov(self) -> u8 {
         self.0 & 0x7f
@@ -28,7 +31,7 @@ impl AudioLevel {
 
     /// Whether it is digital silence.
     pub const fn is_silence(self) -> bool {
-        self.minus_dbov() == 127
+        self.minus_dbov() == Self::SILENCE.0
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::Outbox;
 use crate::ice::IceLite;
 use crate::limit::RateLimit;
+use crate::prime;
 use crate::reception::Reception;
 use crate::selection::Speaker;
 use crate::srtp::{DirectionKeys, Profile, ReplayWindow, SessionKeys};
@@ -44,6 +45,8 @@ pub(crate) struct Session {
     pub voice_limit: RateLimit,
     pub other_limit: RateLimit,
     pub opened: Instant,
+    /// Packets of silence that each of its slots is still to get.
+    pub prime_left: u8,
     /// The earliest timer set for it.
     pub timer_at: Option<Instant>,
     pub stats: SessionStats,
@@ -102,6 +105,7 @@ pub(crate) struct NewSession {
     pub ice: IceLite,
     pub fingerprint: Fingerprint,
     pub speaker: Speaker,
+    pub prime: bool,
 }
 
 impl Session {
@@ -121,6 +125,7 @@ impl Session {
             voice_limit: RateLimit::new(VOICE_PER_SECOND, VOICE_BURST, now),
             other_limit: RateLimit::new(OTHER_PER_SECOND, OTHER_BURST, now),
             opened: now,
+            prime_left: if new.prime { prime::PACKETS } else { 0 },
             timer_at: None,
             stats: SessionStats::default(),
         }

@@ -12,7 +12,7 @@ use crate::session::{Progress, Session};
 use crate::stats::ShardStats;
 use crate::stun::Message;
 use crate::timers::{Timer, Timers};
-use crate::{Outbox, report};
+use crate::{Outbox, prime, report};
 use dimpl::{Dtls, DtlsCertificate};
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -69,6 +69,8 @@ pub struct Open {
     pub bits: SessionBits,
     /// Of the certificate that the client will show.
     pub fingerprint: Fingerprint,
+    /// Whether it wants a moment of silence in each slot once it is connected.
+    pub prime: bool,
 }
 
 /// Why a session is not opened.
@@ -160,6 +162,7 @@ impl Shard {
             match timer {
                 Timer::Session { index, serial } => self.session_timeout(index, serial, now, outbox),
                 Timer::Channel { index, serial } => self.channel_timeout(index, serial, now, outbox),
+                Timer::Prime { index, serial } => self.prime(index, serial, now, outbox),
             }
         }
     }
@@ -239,7 +242,7 @@ impl Shard {
     fn after_dtls(&mut self, index: u32, progress: Progress, now: Instant, outbox: &mut dyn Outbox) {
         match progress {
             Progress::Going => {}
-            Progress::Connected(keys) => self.connect(index, *keys, outbox),
+            Progress::Connected(keys) => self.connect(index, *keys, now, outbox),
             Progress::Goodbye => return self.end(index, EndReason::Left, outbox),
             Progress::Failed => {
                 self.stats.handshakes_failed += 1;
@@ -286,6 +289,23 @@ impl Shard {
             self.timers.set(now + report::REPORT_STEP, Timer::Channel { index, serial });
         } else {
             channel.reports_armed = false;
+        }
+    }
+
+    fn prime(&mut self, index: u32, serial: u64, now: Instant, outbox: &mut dyn Outbox) {
+        let Some(session) = session(&mut self.sessions, index).filter(|session| session.serial == serial)
+        else {
+            return;
+        };
+        let (Some(receiver), Some(left)) = (session.receiver, session.prime_left.checked_sub(1)) else {
+            return;
+        };
+        session.prime_left = left;
+        if let Some(channel) = &mut self.channels[session.channel as usize] {
+            prime::send(channel, receiver, left, now, outbox, &mut self.stats);
+        }
+        if left > 0 {
+            self.timers.set(now + prime::INTERVAL, Timer::Prime { index, serial });
         }
     }
 

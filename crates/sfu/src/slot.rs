@@ -112,6 +112,15 @@ impl SlotStream {
         (placed >= self.floor).then_some(Place { index: placed, timestamp, marker: false, run: self.run })
     }
 
+    /// The timestamp of a frame that ends now and belongs to no source; `None` while one speaks.
+    pub fn idle_timestamp(&self, now: Instant) -> Option<u32> {
+        let speaks = self.source.is_some() && now.saturating_duration_since(self.last_at) < SPURT_GAP;
+        // Whoever speaks next starts a frame later at the earliest.
+        let timestamp = self.real(now).wrapping_sub(FRAME);
+        let follows = timestamp.wrapping_sub(self.last_timestamp) as i32 > 0;
+        (follows && !speaks).then_some(timestamp)
+    }
+
     /// The stream's clock at a moment, for sender reports.
     pub fn timestamp_at(&self, now: Instant) -> u32 {
         self.last_timestamp.wrapping_add(ticks(now.saturating_duration_since(self.last_at)))
@@ -128,10 +137,7 @@ impl SlotStream {
     /// Starts a spurt's timestamps: by the speaker's own clock where it agrees with real time,
     /// else by real time, and at least a frame after what came before.
     fn start_spurt(&mut self, timestamp: u32, other_source: bool, now: Instant) {
-        let (clock_at, clock) = self.clock;
-        let real = clock.wrapping_add(ticks(now.saturating_duration_since(clock_at)));
-        let ahead = real.wrapping_sub(self.last_timestamp) as i32;
-        let expected = self.last_timestamp.wrapping_add(ahead.max(FRAME as i32) as u32);
+        let expected = self.expected(now);
         let own = timestamp.wrapping_add(self.clock_shift);
         let off = own.wrapping_sub(expected) as i32;
         let forward = own.wrapping_sub(self.last_timestamp) as i32 > 0;
@@ -139,6 +145,19 @@ impl SlotStream {
             self.clock_shift = expected.wrapping_sub(timestamp);
         }
         self.floor = self.next;
+    }
+
+    /// Where a talk spurt of another source starts: at real time, and at least a frame after what
+    /// came before.
+    fn expected(&self, now: Instant) -> u32 {
+        let ahead = self.real(now).wrapping_sub(self.last_timestamp) as i32;
+        self.last_timestamp.wrapping_add(ahead.max(FRAME as i32) as u32)
+    }
+
+    /// The slot's own clock.
+    fn real(&self, now: Instant) -> u32 {
+        let (clock_at, clock) = self.clock;
+        clock.wrapping_add(ticks(now.saturating_duration_since(clock_at)))
     }
 }
 
@@ -196,6 +215,17 @@ impl SlotCursor {
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(payload_len as u32);
         Some((index, marker))
+    }
+
+    /// The receiver's own index for a packet that no other receiver gets. What comes next of the
+    /// slot's stream continues the count after it.
+    pub fn take_aside(&mut self, payload_len: usize) -> u64 {
+        let index = self.next;
+        self.next += 1;
+        self.packets = self.packets.wrapping_add(1);
+        self.octets = self.octets.wrapping_add(payload_len as u32);
+        self.interrupt();
+        index
     }
 
     /// The receiver misses packets from now on; the next that it gets continues its count.

@@ -41,6 +41,8 @@ counters! {
         voice_forwarded,
         /// Bytes in them.
         bytes_forwarded,
+        /// Packets of silence sent to browsers that had just connected.
+        primed,
         /// RTCP packets sent.
         rtcp_sent,
         /// Handshakes that failed, wrong certificates among them.

@@ -323,3 +323,47 @@ fn a_packet_lost_on_the_way_up_shows_as_a_gap() {
     assert_eq!(steps, BTreeSet::from([(1, 960), (2, 1920)]));
     assert_eq!(call.shard.session_stats(session(0)).unwrap().uplink_lost, 1);
 }
+
+#[test]
+fn a_browser_gets_a_moment_of_silence_where_nobody_speaks() {
+    let mut call = Call::of(3);
+    for _ in 0..5 {
+        call.speak(&[(0, 30)]);
+    }
+    let browser = call.invite_browser();
+    while call.peers[browser].state() != State::Connected {
+        call.speak(&[(0, 30)]);
+    }
+    // In the middle of it another starts to speak.
+    for frame in 0..60 {
+        call.speak(if frame < 20 { &[(0, 30)] } else { &[(0, 30), (1, 30)] });
+    }
+    let heard = call.heard(browser);
+    assert_continuous(&heard);
+    let (silence, voices): (Vec<_>, Vec<_>) = heard.into_iter().partition(|voice| voice.source.0 == 0);
+    let in_slot = |packets: &[Voice], slot| packets.iter().filter(|voice| voice.slot == slot).count();
+    assert_eq!(in_slot(&silence, 0), 0, "where somebody speaks it would be in the way");
+    assert!((15..25).contains(&in_slot(&silence, 1)) && in_slot(&voices, 1) == 40, "and it gives way");
+    for slot in 2..VOICE_SLOTS {
+        let payloads: Vec<_> = silence.iter().filter(|voice| voice.slot == slot).collect();
+        let (last, before) = payloads.split_last().unwrap();
+        assert_eq!(before.len(), 34);
+        assert!(before.iter().all(|voice| voice.payload == [0xf8, 0xff, 0xfe] && voice.level == 127));
+        assert_eq!(last.payload, [0xf8], "silence is announced");
+    }
+    assert!(call.heard(2).iter().all(|voice| voice.source.0 != 0), "nobody else gets any");
+    assert_eq!(call.shard.stats().primed, silence.len() as u64);
+}
+
+#[test]
+fn a_browser_that_is_deafened_or_gone_gets_no_silence() {
+    let mut call = Call::of(1);
+    let [deafened, gone] = [call.invite_browser(), call.invite_browser()];
+    call.shard.update(session(deafened), SessionBits::SPEAK | SessionBits::DEAFENED);
+    call.connect();
+    call.shard.close(session(gone), EndReason::Left, &mut call.said);
+    let before = call.shard.stats().primed;
+    call.run(Duration::from_secs(2));
+    assert_eq!(call.shard.stats().primed, before);
+    assert_eq!(call.heard(deafened), []);
+}

@@ -179,6 +179,7 @@ fn half_open_sessions_are_bounded() {
         source: common::source(90),
         bits: SessionBits::SPEAK,
         fingerprint: Fingerprint([0; 32]),
+        prime: false,
     };
     assert_eq!(call.shard.open(open, call.now), Err(OpenError::Full));
     call.connect();

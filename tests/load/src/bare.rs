@@ -54,6 +54,7 @@ pub fn forward_time(listeners: usize, packets: u32, payload: &[u8]) -> Duration 
             source: SourceId::new(1 + number as u32, SourceKind::Microphone),
             bits: SessionBits::SPEAK,
             fingerprint,
+            prime: false,
         };
         let credentials = shard.open(open, now).expect("there is room");
         let config = PeerConfig {

@@ -103,7 +103,7 @@ impl Rig {
             bits: SessionBits::SPEAK,
             expires_s: now_s as u32 + 30,
         });
-        let request = JoinRequest { ticket, fingerprint: self.certificate.1 };
+        let request = JoinRequest { ticket, fingerprint: self.certificate.1, prime: false };
         self.wait(self.node.join(&request))
     }
 

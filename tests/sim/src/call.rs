@@ -95,7 +95,7 @@ impl Call {
         let session = VoiceSessionId(u64::from(number));
         let source = SourceId::new(number, SourceKind::Microphone);
         let now = self.now();
-        let open = Open { session, channel: ChannelId(1), source, bits, fingerprint };
+        let open = Open { session, channel: ChannelId(1), source, bits, fingerprint, prime: false };
         let credentials = self.shard.open(open, now).expect("a free place");
         let ssrc = 0x1000_0000 + number;
         let config = PeerConfig {

@@ -596,7 +596,13 @@ ticket: string,
 /**
  * Of the certificate that the client will use for DTLS.
  */
-fingerprint: Fingerprint, };
+fingerprint: Fingerprint, 
+/**
+ * Whether the node shall send a moment of silence in each voice slot once the session is
+ * connected. A browser's jitter buffer stretches the first half second of a stream until it
+ * knows its delay; silence can bear that, words cannot.
+ */
+prime?: boolean, };
 
 export type VoiceJoinAnswer = { 
 /**

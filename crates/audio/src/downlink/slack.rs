@@ -7,9 +7,10 @@ use super::baseline::Baseline;
 /// One pull, in ms: the grain in which slack comes and goes.
 pub(super) const PULL_MS: f64 = 10.0;
 
-/// The earliest pull of this time is what others are compared with: some turns of a device whose
-/// rhythm is not ours.
-const PULL_WINDOW: Duration = Duration::from_millis(400);
+/// The earliest pull of this time is what others are compared with: a turn of a device that moves
+/// 5.33 ms at once. Longer would be surer of slower rhythms, and for as long too sure of one that was
+/// interrupted: the talk spurt that starts then would wait for pulls that never come early again.
+const PULL_WINDOW: Duration = Duration::from_millis(100);
 
 /// Pulls this far off have another rhythm: the device stopped, or another one took over.
 const PULL_SHIFT_MS: f64 = 25.0;
@@ -102,5 +103,19 @@ mod tests {
         // After a second without pulls, nothing is late.
         assert_eq!(pull(2_000_000), 0.0);
         assert_eq!(pull(2_010_000), 0.0);
+    }
+
+    #[test]
+    fn an_interruption_is_not_taken_for_lateness_for_long() {
+        let start = Instant::now();
+        let mut clock = PullClock::new(start);
+        // The device stops for 17 ms, as when another program starts to play, and goes on as before.
+        for n in 0..100_u64 {
+            let interruption_ms = if n < 50 { 0 } else { 17 };
+            clock.pulled(start + Duration::from_millis(n * 10 + interruption_ms));
+            if n >= 50 + 11 {
+                assert_eq!(clock.late_ms(), 0.0, "{n}");
+            }
+        }
     }
 }

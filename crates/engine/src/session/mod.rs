@@ -71,7 +71,7 @@ impl Session {
         ticket: String,
         identity: &Identity,
     ) -> Result<(Self, Link), JoinError> {
-        let request = JoinRequest { ticket, fingerprint: identity.fingerprint() };
+        let request = JoinRequest { ticket, fingerprint: identity.fingerprint(), prime: false };
         let answer = join::join(http, url, &request).await?;
         let (outgoing, outgoing_packets) = mpsc::channel(OUTGOING_PACKETS_MAX);
         let (arrived_packets, arrived) = rtrb::RingBuffer::new(ARRIVED_PACKETS_MAX);

@@ -148,6 +148,7 @@ impl VoiceNode {
             source,
             bits: ticket.bits,
             fingerprint: request.fingerprint,
+            prime: request.prime,
         };
         let (reply, answer) = oneshot::channel();
         shard.send(Command::Open { open, user: ticket.user, reply });

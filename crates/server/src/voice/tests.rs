@@ -33,7 +33,7 @@ fn ticket(session: u64) -> Ticket {
 }
 
 fn request(ticket: &Ticket) -> JoinRequest {
-    JoinRequest { ticket: KEY.seal(ticket), fingerprint: Fingerprint([2; 32]) }
+    JoinRequest { ticket: KEY.seal(ticket), fingerprint: Fingerprint([2; 32]), prime: false }
 }
 
 #[tokio::test]

@@ -115,7 +115,8 @@ impl Rig {
     }
 
     pub async fn voice_join(&self, ticket: &str) -> Result<JoinAnswer, ErrorCode> {
-        let request = JoinRequest { ticket: ticket.to_owned(), fingerprint: Fingerprint([7; 32]) };
+        let request =
+            JoinRequest { ticket: ticket.to_owned(), fingerprint: Fingerprint([7; 32]), prime: false };
         println!("POST /voice/join {}", serde_json::to_string(&request).unwrap());
         self.post("/voice/join", None, &request).await
     }

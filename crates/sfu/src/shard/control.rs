@@ -7,6 +7,7 @@ use crate::selection::Speaker;
 use crate::session::{Inbound, NewSession, Session};
 use crate::srtp::{ReplayWindow, SessionKeys};
 use crate::stats::{SessionStats, ShardStats};
+use crate::timers::Timer;
 use crate::{Credentials, Event, Outbox};
 use std::time::Instant;
 use voicehall_protocol::ids::{ChannelId, VoiceSessionId};
@@ -51,6 +52,7 @@ impl Shard {
                 ice: IceLite::new(ufrag, &credentials.password, now),
                 fingerprint: open.fingerprint,
                 speaker: Speaker::new(open.source),
+                prime: open.prime,
             },
             now,
         );
@@ -114,7 +116,7 @@ impl Shard {
     }
 
     /// The handshake is done: it speaks and hears from now on.
-    pub(super) fn connect(&mut self, index: u32, keys: SessionKeys, outbox: &mut dyn Outbox) {
+    pub(super) fn connect(&mut self, index: u32, keys: SessionKeys, now: Instant, outbox: &mut dyn Outbox) {
         let Some(session) = session(&mut self.sessions, index) else { return };
         let (Some(channel), Some(path)) = (&mut self.channels[session.channel as usize], session.ice.path())
         else {
@@ -126,6 +128,9 @@ impl Shard {
         session.receiver = Some(channel.receivers.len() as u32);
         channel.receivers.push(Receiver::new(index, path, deafened, keys.server, &mut self.random));
         self.stats.sessions_connected += 1;
+        if session.prime_left > 0 {
+            self.timers.set(now, Timer::Prime { index, serial: session.serial });
+        }
         outbox.event(Event::Connected { session: session.id });
     }
 

@@ -99,7 +99,31 @@ impl Call {
 
     pub fn invite_with(&mut self, channel: ChannelId, bits: SessionBits, fingerprint: Fingerprint) -> usize {
         let peer = self.peers.len();
-        let open = Open { session: session(peer), channel, source: source(peer), bits, fingerprint };
+        self.open(Open {
+            session: session(peer),
+            channel,
+            source: source(peer),
+            bits,
+            fingerprint,
+            prime: false,
+        })
+    }
+
+    /// Opens the session of a browser, which asks for a moment of silence.
+    pub fn invite_browser(&mut self) -> usize {
+        let peer = self.peers.len();
+        self.open(Open {
+            session: session(peer),
+            channel: CHANNEL,
+            source: source(peer),
+            bits: SessionBits::SPEAK,
+            fingerprint: CERTIFICATES[1].1,
+            prime: true,
+        })
+    }
+
+    fn open(&mut self, open: Open) -> usize {
+        let peer = self.peers.len();
         let credentials = self.shard.open(open, self.now).expect("there is room");
         let config = PeerConfig {
             ufrag: credentials.ufrag,

@@ -205,7 +205,7 @@ async fn join_bytes(place: &Place<'_>) -> usize {
                 socket.send(Message::text(text(&join))).await.expect("the gateway listens");
             }
             ServerMessage::VoiceTicket { ticket, .. } => {
-                let join = JoinRequest { ticket, fingerprint: Fingerprint([7; 32]) };
+                let join = JoinRequest { ticket, fingerprint: Fingerprint([7; 32]), prime: false };
                 let post = http.post(format!("{origin}{JOIN_PATH}")).json(&join).send().await;
                 let answer = post.expect("the node answers").bytes().await.expect("it answers whole");
                 let posted = serde_json::to_string(&join).expect("requests are JSON").len();

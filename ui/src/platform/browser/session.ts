@@ -45,7 +45,7 @@ export class VoiceSession {
     try {
       const { connection, fingerprint } = await this.peer;
       this.#connection = connection;
-      const reply = await postJoin(url, { ticket, fingerprint });
+      const reply = await postJoin(url, { ticket, fingerprint, prime: true });
       // One that was closed meanwhile would refuse what follows.
       if (this.#over) connection.close();
       else if (reply.state !== 'answered') this.#end(reply);
