@@ -69,7 +69,7 @@ pub struct Open {
     pub bits: SessionBits,
     /// Of the certificate that the client will show.
     pub fingerprint: Fingerprint,
-    /// Whether it wants a moment of silence in each slot once it is connected.
+    /// Whether it wants some silence in each slot once it is connected.
     pub prime: bool,
 }
 
@@ -297,15 +297,15 @@ impl Shard {
         else {
             return;
         };
-        let (Some(receiver), Some(left)) = (session.receiver, session.prime_left.checked_sub(1)) else {
+        let Some((receiver, channel)) =
+            session.receiver.zip(self.channels[session.channel as usize].as_mut())
+        else {
             return;
         };
-        session.prime_left = left;
-        if let Some(channel) = &mut self.channels[session.channel as usize] {
-            prime::send(channel, receiver, left, now, outbox, &mut self.stats);
-        }
-        if left > 0 {
-            self.timers.set(now + prime::INTERVAL, Timer::Prime { index, serial });
+        let pause = prime::send(channel, receiver, session.prime_left, now, outbox, &mut self.stats);
+        session.prime_left -= 1;
+        if session.prime_left > 0 {
+            self.timers.set(now + pause, Timer::Prime { index, serial });
         }
     }
 

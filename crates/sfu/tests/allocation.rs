@@ -1,35 +1,11 @@
-//! The path of a voice packet allocates nothing: not when it is received, not for its receivers.
+//! The path of a voice packet allocates and frees nothing: not when it is received, not for its receivers.
 
 mod common;
 
 use common::{Call, address};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::net::SocketAddr;
 use voicehall_sfu::{DATAGRAM_BYTES_MAX, Event, Outbox};
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: defers to the system's allocator in everything; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
+use voicehall_test_allocation::count;
 
 struct Sink {
     buffer: [u8; DATAGRAM_BYTES_MAX],
@@ -65,10 +41,11 @@ fn forwarding_allocates_nothing() {
         }
     }
     let mut sink = Sink { buffer: [0; DATAGRAM_BYTES_MAX], sent: 0 };
-    let before = ALLOCATIONS.get();
-    for (from, packet) in &mut packets {
-        call.shard.handle_datagram(*from, packet, call.now, &mut sink);
-    }
-    assert_eq!(ALLOCATIONS.get() - before, 0);
+    let allocations = count(|| {
+        for (from, packet) in &mut packets {
+            call.shard.handle_datagram(*from, packet, call.now, &mut sink);
+        }
+    });
+    assert_eq!(allocations, 0);
     assert_eq!(sink.sent, 60 * 39);
 }

@@ -90,6 +90,12 @@ impl Server {
         &self.process
     }
 
+    /// Waits until a figure of `/metrics` has reached a value.
+    pub async fn see_metric(&self, name: &str, value: f64) {
+        let reached = || async { (self.metric(name).await >= value).then_some(()) };
+        wait::until_async(&format!("{name} reaches {value}"), reached).await;
+    }
+
     /// A figure of `/metrics`, all its labels added up.
     ///
     /// # Panics

@@ -13,6 +13,13 @@ const PESQ_MIN: f32 = 4.2;
 /// The figure that counts packets sent to listeners.
 const FORWARDED: &str = "voicehall_shard_voice_forwarded_total";
 
+/// The figure that counts packets of silence sent to browsers after they have joined.
+const PRIMED: &str = "voicehall_shard_primed_total";
+
+/// Six for each of the eight voice slots: when they have come, Chromium's jitter buffer knows the
+/// delay, and stretches no words to find it.
+const PRIMED_EACH: f64 = 48.0;
+
 /// Somebody says all they have to say, and the last of it arrives.
 fn say(place: &Place, recording: &Recording, speech: &Speech, headset: &Headset) {
     assert!(place.sound.play(speech, &headset.microphone).wait().success());
@@ -47,6 +54,8 @@ async fn an_app_is_heard_by_another_app_and_by_a_browser() {
             window.see_person(name, "speaking=false").await;
         }
     }
+
+    place.server.see_metric(PRIMED, PRIMED_EACH).await;
 
     // Alice speaks: everybody sees it, the others hear it, she herself does not.
     let speech = speak(&rig, Voice::Alice);

@@ -598,9 +598,9 @@ ticket: string,
  */
 fingerprint: Fingerprint, 
 /**
- * Whether the node shall send a moment of silence in each voice slot once the session is
- * connected. A browser's jitter buffer stretches the first half second of a stream until it
- * knows its delay; silence can bear that, words cannot.
+ * Whether the node shall send some frames of silence in each voice slot once the session is
+ * connected: a browser's jitter buffer takes half a second to learn a stream's delay, and
+ * stretches what it plays until then.
  */
 prime?: boolean, };
 
