@@ -16,7 +16,7 @@ use super::SourceId;
 use super::delay::DelayEstimator;
 use super::packets::{IncomingPacket, Insert, PACKETS_MAX, Packets, Stored, unwrap_near};
 pub use super::playout::Segment;
-use super::playout::{Playout, Segments};
+use super::playout::{Playout, Segments, is_silent};
 use super::slack::{PULL_MS, PullClock, SlackWindow};
 use crate::codec::{self, PACKET_SAMPLES_MAX, PAYLOAD_BYTES_MAX};
 use crate::{AudioError, Decoder, FRAME_SAMPLES, Frame};
@@ -40,8 +40,12 @@ const ACCELERATE_SAMPLES: usize = 1_440;
 /// Time between two stretches while the delay is nearly right, in pulls. More often is heard.
 const STRETCH_PAUSE: u32 = 10;
 
+/// How long a voice must have waited too long, in pulls, before some of it is cut out. Most talk
+/// spurts end sooner, and the next one starts with the right delay; a cut is heard.
+const PATIENCE: u32 = 80;
+
 /// Slack above the target from which catching up is worth more than smoothness, in ms.
-const HURRY_MS: f64 = 30.0;
+const HURRY_MS: f64 = 20.0;
 
 /// Slack above the target that is left alone, in ms beyond whole pulls, so that a delay at the edge
 /// does not go to and fro.
@@ -145,7 +149,8 @@ pub struct JitterBuffer {
     tail_silent: bool,
     slack: SlackWindow,
     pulls: PullClock,
-    pause: u32,
+    /// Pulls since the talk spurt began or was last stretched.
+    unstretched: u32,
     fec_seen: bool,
     /// Whether packets wait for the copy in the one after them.
     waits_for_copy: bool,
@@ -173,7 +178,7 @@ impl JitterBuffer {
             tail_silent: true,
             slack: SlackWindow::default(),
             pulls: PullClock::new(now),
-            pause: 0,
+            unstretched: 0,
             fec_seen: false,
             waits_for_copy: false,
             stats: JitterStats::default(),
@@ -284,6 +289,7 @@ impl JitterBuffer {
         }
         self.position = Some(Position { sequence: sequence - 1, timestamp, samples, made_up: 0 });
         self.playing = true;
+        self.unstretched = 0;
         self.slack.clear();
         true
     }
@@ -361,7 +367,7 @@ impl JitterBuffer {
         } else {
             self.playout.append(source, &self.scratch[..decoded]);
         }
-        self.tail_silent = is_silent(&self.scratch[..decoded]);
+        self.tail_silent = is_silent(last_frame(&self.scratch[..decoded]));
         self.packets.drop_first();
         if position.made_up == 0 && self.playout.len() < FRAME_SAMPLES + decoded {
             slack.into_iter().for_each(|slack| self.slack.push(slack));
@@ -388,7 +394,7 @@ impl JitterBuffer {
         match self.decoder.decode_fec(next.payload(), out) {
             Ok(decoded) => {
                 self.playout.append(source, &out[decoded - missing.min(decoded)..decoded]);
-                self.tail_silent = is_silent(&out[..decoded]);
+                self.tail_silent = is_silent(last_frame(&out[..decoded]));
                 self.stats.recovered += 1;
                 if let Some(position) = &mut self.position {
                     position.made_up += missing;
@@ -423,12 +429,13 @@ impl JitterBuffer {
 
     /// Cuts out or repeats a pitch period if the delay is not what it should be.
     fn steer(&mut self, now: Instant) {
-        self.pause = self.pause.saturating_sub(1);
+        self.unstretched = self.unstretched.saturating_add(1);
         let Some(slack) = self.slack.smallest() else { return };
         let excess = slack - self.target_ms();
         let hurry = excess > HURRY_MS;
-        let calm = self.pause == 0 && self.slack.is_full();
-        if !(hurry || calm) {
+        let calm = self.unstretched >= STRETCH_PAUSE && self.slack.is_full();
+        let patient = excess < 0.0 || self.unstretched >= PATIENCE || self.playout.is_silent();
+        if !(hurry || calm && patient) {
             return;
         }
         // What lies between the end of this pull and the next packet can go for free; beyond it,
@@ -459,7 +466,7 @@ impl JitterBuffer {
 
     fn stretched(&mut self, slack_change_ms: f64) {
         self.slack.shift(slack_change_ms);
-        self.pause = STRETCH_PAUSE;
+        self.unstretched = 0;
     }
 
     /// Whether the next packet is there and nothing is missing before it.
@@ -489,9 +496,7 @@ fn decode_or_conceal(decoder: &mut Decoder, packet: &Stored, out: &mut [f32]) ->
     })
 }
 
-/// Whether the last 10 ms are as good as silent (−60 dBFS), so that nothing is missed if nothing
-/// follows.
-fn is_silent(samples: &[f32]) -> bool {
-    let tail = &samples[samples.len().saturating_sub(FRAME_SAMPLES)..];
-    tail.iter().all(|sample| sample.abs() < 1e-3)
+/// The last 10 ms: if they are silent, nothing is missed if nothing follows.
+fn last_frame(samples: &[f32]) -> &[f32] {
+    &samples[samples.len().saturating_sub(FRAME_SAMPLES)..]
 }

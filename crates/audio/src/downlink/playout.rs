@@ -105,6 +105,11 @@ impl Playout {
         segments
     }
 
+    /// Whether nothing is heard in what waits.
+    pub(super) fn is_silent(&self) -> bool {
+        is_silent(&self.samples)
+    }
+
     /// Fades the last `samples` out, for a voice that ends in mid-air.
     pub(super) fn fade_out(&mut self, samples: usize) {
         let start = self.samples.len().saturating_sub(samples);
@@ -133,4 +138,9 @@ impl Playout {
         *count += added;
         added
     }
+}
+
+/// Whether the samples are as good as silent (−60 dBFS).
+pub(super) fn is_silent(samples: &[f32]) -> bool {
+    samples.iter().all(|sample| sample.abs() < 1e-3)
 }
