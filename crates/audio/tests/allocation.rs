@@ -2,50 +2,13 @@
 
 mod signals;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use voicehall_audio::{
     Downlink, Encoder, EncoderConfig, Frame, IncomingPacket, JitterConfig, Meter, PAYLOAD_BYTES_MAX,
     Resampler, Uplink, UplinkConfig, UplinkEncoder, UplinkEncoderConfig,
 };
-
-/// Counts what the current thread allocates and frees.
-struct Counting;
-
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: hands everything on to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: as promised by the caller.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: as promised by the caller.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn count(work: impl FnOnce()) -> u64 {
-    let before = COUNT.get();
-    work();
-    COUNT.get() - before
-}
-
-#[test]
-fn the_counter_counts() {
-    assert_eq!(count(|| drop(std::hint::black_box(Box::new(1)))), 2);
-}
+use voicehall_test_allocation::count;
 
 #[test]
 fn capture_without_its_libraries_and_encoding_do_not_allocate() {

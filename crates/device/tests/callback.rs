@@ -1,48 +1,11 @@
 //! What runs on the operating system's audio threads neither allocates nor frees.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rtrb::RingBuffer;
 use voicehall_device::{CaptureCallback, PlaybackCallback, StreamStatus};
-
-/// Counts what the current thread allocates and frees.
-struct Counting;
-
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: hands everything on to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: as promised by the caller.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: as promised by the caller.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn count(work: impl FnOnce()) -> u64 {
-    let before = COUNT.get();
-    work();
-    COUNT.get() - before
-}
-
-#[test]
-fn the_counter_counts() {
-    assert_eq!(count(|| drop(std::hint::black_box(Box::new(1)))), 2);
-}
+use voicehall_test_allocation::count;
 
 #[test]
 fn a_capture_callback_does_not_allocate_and_survives_a_reader_that_is_gone() {

@@ -1,4 +1,5 @@
-//! The path of a voice packet allocates and frees nothing: not when it is received, not for its receivers.
+//! The path of a voice packet allocates and frees nothing: not when it is received, not for its
+//! receivers.
 
 mod common;
 
