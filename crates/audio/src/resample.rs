@@ -1,4 +1,4 @@
-//! Between a device's sample rate and clock and ours.
+//! Between a device's sample rate and ours.
 
 use audioadapter_buffers::direct::SequentialSlice;
 use rubato::{
@@ -15,14 +15,10 @@ const CHUNK_SAMPLES: usize = 64;
 /// half its length (0.7 ms) of delay.
 const FILTER_SAMPLES: usize = 64;
 
-/// How far [`Resampler::set_drift`] can go, in parts per million. Crystals stay within 100;
-/// the rest is room to drain a ring that has grown.
-const DRIFT_PPM_MAX: f64 = 10_000.0;
-
-/// Resamples one mono stream by a ratio that can be nudged while it runs, so that it absorbs both
-/// a device's odd rate and the drift of its clock.
+/// Resamples one mono stream by a fixed ratio. That devices' clocks drift is left to the jitter
+/// buffers, which know the clock of each speaker: 100 ppm are a pitch period in a minute.
 pub struct Resampler {
-    /// `None` while input and output rate are the same and no drift is set: samples pass through.
+    /// `None` if input and output rate are the same: samples pass through.
     inner: Option<Box<Async<f32>>>,
     from: u32,
     to: u32,
@@ -50,32 +46,6 @@ impl Resampler {
         let inner = if from == to { None } else { Some(Self::build(from, to)?) };
         let out_max = inner.as_ref().map_or(CHUNK_SAMPLES, |inner| inner.output_frames_max());
         Ok(Self { inner, from, to, waiting: Vec::with_capacity(CHUNK_SAMPLES), out: vec![0.0; out_max] })
-    }
-
-    /// Like [`Resampler::new`] for a stream whose rate is right but whose clock drifts: it
-    /// resamples from the start, so that [`Resampler::set_drift`] works without a click.
-    ///
-    /// # Errors
-    /// [`AudioError::SampleRate`] as in [`Resampler::new`].
-    pub fn adjustable(from: u32, to: u32) -> Result<Self, AudioError> {
-        let mut resampler = Self::new(from, to)?;
-        if resampler.inner.is_none() {
-            let inner = Self::build(from, to)?;
-            resampler.out = vec![0.0; inner.output_frames_max()];
-            resampler.inner = Some(inner);
-        }
-        Ok(resampler)
-    }
-
-    /// Makes `ppm` parts per million more output of the same input (less if negative), at most
-    /// 10 000. Nothing happens on a resampler that passes samples through.
-    pub fn set_drift(&mut self, ppm: f64) {
-        let Some(inner) = self.inner.as_mut().and_then(|inner| inner.as_adjustable()) else {
-            return;
-        };
-        let ppm = if ppm.is_finite() { ppm.clamp(-DRIFT_PPM_MAX, DRIFT_PPM_MAX) } else { 0.0 };
-        // Within the range given to the constructor, so it cannot be refused.
-        let _ = inner.set_resample_ratio_relative(1.0 + ppm / 1e6, true);
     }
 
     /// Takes any number of samples and hands the resampled ones to `sink`, in pieces.
@@ -111,7 +81,8 @@ impl Resampler {
             window: WindowFunction::BlackmanHarris2,
         };
         let ratio = f64::from(to) / f64::from(from);
-        let range = 1.0 + DRIFT_PPM_MAX / 1e6 + 1e-9;
+        // The ratio stays as it is.
+        let range = 1.0;
         Async::new_sinc(ratio, range, &parameters, CHUNK_SAMPLES, 1, FixedAsync::Input)
             .map(Box::new)
             .map_err(|_| AudioError::SampleRate { rate: from })
@@ -162,17 +133,6 @@ mod tests {
             assert!((amplitude - 1.0).abs() < 0.01, "{from} → {to}: {amplitude}");
             assert!(out.len().abs_diff(to as usize) < 200, "{from} → {to}: {}", out.len());
         }
-    }
-
-    #[test]
-    fn drift_changes_the_length() {
-        let mut resampler = Resampler::adjustable(48_000, 48_000).unwrap();
-        resampler.set_drift(1000.0);
-        let mut samples = 0;
-        for piece in tone(48_000, 480_000).chunks(480) {
-            resampler.process(piece, |out| samples += out.len());
-        }
-        assert!((480_400..480_560).contains(&samples), "{samples}");
     }
 
     #[test]
