@@ -11,12 +11,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Every bench: its name, and what cargo runs, in a release build.
-const BENCHES: &[(&str, &[&str])] = &[
-    ("forward", &["--package", "voicehall-test-load"]),
-    ("engine", &["--package", "voicehall-engine", "--example", "call_figures"]),
-    ("call", &["--package", "voicehall-test-e2e", "--bin", "bench"]),
-];
+/// Every bench: its name, and its program in the folder of release builds.
+const BENCHES: &[(&str, &str)] =
+    &[("forward", "voicehall-test-load"), ("engine", "examples/call_figures"), ("call", "bench")];
 
 /// Runs all benches. One that fails is reported, and the others still run.
 ///
@@ -25,14 +22,16 @@ const BENCHES: &[(&str, &[&str])] = &[
 pub fn run(root: &Path) -> Result<(), String> {
     let folder = target_folder(root).join("bench");
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    succeed(Command::new("cargo").args(["build", "--release", "--workspace", "--bins"]).current_dir(root))?;
+    // All at once: built one by one, the libraries would be compiled anew for each choice of features.
+    let build = ["build", "--release", "--locked", "--workspace", "--bins", "--examples"];
+    succeed(Command::new("cargo").args(build).current_dir(root))?;
     let mut failures = Vec::new();
     let mut figures = Vec::new();
-    for (name, target) in BENCHES {
+    for (name, program) in BENCHES {
         let file = folder.join(format!("{name}.jsonl"));
         fs::write(&file, "").map_err(|error| format!("{}: {error}", file.display()))?;
-        let mut command = Command::new("cargo");
-        command.args(["run", "--release"]).args(*target).args(["--", "--json"]).arg(&file).current_dir(root);
+        let mut command = Command::new(target_folder(root).join("release").join(program));
+        command.arg("--json").arg(&file).current_dir(root);
         if let Err(error) = succeed(&mut command) {
             failures.push(format!("{name}: {error}"));
         }
