@@ -16,6 +16,7 @@ mod callback;
 mod choice;
 mod microphone;
 mod native;
+pub mod realtime;
 mod sounds;
 mod speaker;
 mod status;

@@ -13,7 +13,7 @@ use voicehall_audio::{Resampler, SAMPLE_RATE};
 use crate::callback::{CaptureCallback, PlaybackCallback};
 use crate::microphone::InputRing;
 use crate::speaker::{OutputRing, ring_capacity};
-use crate::{Direction, StreamStatus};
+use crate::{Direction, StreamStatus, realtime};
 
 /// Frames the device is asked to move at once: 5.3 ms at 48 kHz. A shorter period costs wake-ups,
 /// a longer one is heard as delay on both ends of a call.
@@ -130,9 +130,13 @@ where
     T: SizedSample,
     f32: FromSample<T>,
 {
+    let mut raised = false;
     device.build_input_stream::<T, _, _>(
         config,
         move |samples, info| {
+            if !std::mem::replace(&mut raised, true) {
+                realtime::raise_callback();
+            }
             let timestamp = info.timestamp();
             callback.run(samples, timestamp.callback.duration_since(timestamp.capture).into());
         },
@@ -150,9 +154,13 @@ fn playback<T>(
 where
     T: SizedSample + FromSample<f32>,
 {
+    let mut raised = false;
     device.build_output_stream::<T, _, _>(
         config,
         move |samples, info| {
+            if !std::mem::replace(&mut raised, true) {
+                realtime::raise_callback();
+            }
             let timestamp = info.timestamp();
             callback.run(samples, timestamp.playback.duration_since(timestamp.callback).into());
         },

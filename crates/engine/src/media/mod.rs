@@ -4,7 +4,6 @@
 
 mod desk;
 mod meters;
-mod priority;
 
 pub(crate) use desk::Seat;
 
@@ -127,7 +126,7 @@ impl MediaThread {
             quality_at: Instant::now(),
         };
         let thread = std::thread::Builder::new().name("media".to_owned()).spawn(move || {
-            priority::raise();
+            voicehall_device::realtime::raise_media();
             media.run(&receiver);
         })?;
         Ok(Self { instructions: Some(instructions), thread: Some(thread) })
