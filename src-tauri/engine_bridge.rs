@@ -40,7 +40,7 @@ impl EngineBridge {
         // The page sends what the person chose as soon as it has loaded it.
         let settings = AudioSettings::default();
         let config = EngineConfig { http, settings, sounds: Some(UiSounds::start()?), tap: None };
-        let (engine, mut events) = async_runtime::block_on(async { Engine::start(audio, config) })?;
+        let (engine, mut events) = Engine::start(audio, config)?;
         let relay = Arc::new(Mutex::new(Relay::default()));
         let hearing = relay.clone();
         async_runtime::spawn(async move {

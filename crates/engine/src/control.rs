@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use voicehall_device::{AudioSystem, Sound, UiSounds};
 use voicehall_protocol::engine::{AudioSettings, Chime, Command, Event, SessionState};
 use voicehall_protocol::rtp::SourceId;
@@ -58,6 +58,8 @@ pub(crate) struct Control {
     silent: bool,
     monitoring: bool,
     speaking: bool,
+    /// Sessions that say goodbye.
+    closing: JoinSet<()>,
 }
 
 impl Control {
@@ -86,6 +88,7 @@ impl Control {
             silent: false,
             monitoring: false,
             speaking: false,
+            closing: JoinSet::new(),
         }
     }
 
@@ -114,6 +117,7 @@ impl Control {
         if let Call::Open { session, .. } = self.call {
             session.close().await;
         }
+        self.closing.join_all().await;
         // Joins the thread, which takes as long as its longest sleep.
         let _ = tokio::task::spawn_blocking(move || drop(self.media)).await;
     }
@@ -133,7 +137,9 @@ impl Control {
                 let silent = muted || deafened;
                 if silent != self.silent {
                     self.silent = silent;
-                    self.play(if silent { Sound::Mute } else { Sound::Unmute });
+                    if matches!(self.call, Call::Open { .. }) {
+                        self.play(if silent { Sound::Mute } else { Sound::Unmute });
+                    }
                 }
             }
             Command::SetVolume { source, volume } => self.set_volume(source, volume),
@@ -258,7 +264,8 @@ impl Control {
             Call::Joining(join) => join.abort(),
             Call::Open { session, .. } => {
                 self.media.instruct(Order::Leave);
-                tokio::spawn(session.close());
+                while self.closing.try_join_next().is_some() {}
+                self.closing.spawn(session.close());
                 if std::mem::take(&mut self.speaking) {
                     self.tell(Event::Speaking { sources: vec![] });
                 }

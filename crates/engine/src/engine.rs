@@ -5,10 +5,10 @@ use crate::media::{MediaThread, VoiceTap};
 use crate::send::Sender;
 use crate::session::{Identity, IdentityError};
 use std::sync::Arc;
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::runtime;
+use tokio::sync::{mpsc, oneshot};
 use voicehall_audio::AudioError;
-use voicehall_device::{AudioSystem, UiSounds};
+use voicehall_device::{AudioSystem, UiSounds, realtime};
 use voicehall_protocol::engine::{AudioSettings, Command, Event};
 
 /// Commands that may wait. They come at the pace of people.
@@ -43,7 +43,7 @@ pub enum StartError {
     #[error(transparent)]
     Audio(#[from] AudioError),
     /// No thread.
-    #[error("the media thread could not be started")]
+    #[error("a thread could not be started")]
     Thread(#[from] std::io::Error),
 }
 
@@ -56,12 +56,14 @@ pub struct Busy;
 #[derive(Debug)]
 pub struct Engine {
     commands: mpsc::Sender<Command>,
-    control: JoinHandle<()>,
+    ended: oneshot::Receiver<()>,
 }
 
 impl Engine {
-    /// Starts an engine on these devices, none of which it opens before it needs them. To be
-    /// called within a tokio runtime.
+    /// Starts an engine on these devices, none of which it opens before it needs them.
+    ///
+    /// Control and network have a thread of their own, so that packets do not wait for whatever else
+    /// the program does, nor for what other programs do.
     ///
     /// # Errors
     /// See [`StartError`].
@@ -77,8 +79,16 @@ impl Engine {
         let (commands, commands_receiver) = mpsc::channel(COMMANDS_MAX);
         let control =
             Control::new(audio, config.http, identity, media, config.settings, config.sounds, events);
-        let control = tokio::spawn(control.run(commands_receiver, notices_receiver));
-        Ok((Self { commands, control }, events_receiver))
+        let (ending, ended) = oneshot::channel();
+        let runtime =
+            runtime::Builder::new_current_thread().enable_all().on_thread_start(realtime::lower).build()?;
+        std::thread::Builder::new().name("network".to_owned()).spawn(move || {
+            realtime::raise_network();
+            runtime.block_on(control.run(commands_receiver, notices_receiver));
+            // Nobody may be waiting for it.
+            let _ = ending.send(());
+        })?;
+        Ok((Self { commands, ended }, events_receiver))
     }
 
     /// Tells the engine something.
@@ -92,7 +102,7 @@ impl Engine {
     /// Ends the session, so that the voice node knows at once, and waits until all is closed.
     pub async fn shut_down(self) {
         drop(self.commands);
-        if self.control.await.is_err() {
+        if self.ended.await.is_err() {
             tracing::error!("the engine panicked");
         }
     }

@@ -30,8 +30,7 @@ impl WebDriver {
     /// Starts the driver of the desktop app with variables of its user's own.
     pub fn of_app(rig: &Rig, who: &str, variables: &[(String, String)]) -> Self {
         let (port, native) = (free_port(), free_port());
-        let mut command = rig.command("chrt");
-        command.args(["--rr", "1"]).arg(binaries::tool("bin/tauri-driver"));
+        let mut command = rig.command(binaries::tool("bin/tauri-driver"));
         command.args(["--port", &port.to_string(), "--native-port", &native.to_string()]);
         command.envs(variables.iter().cloned());
         // It hands everything on to the webview's own driver, and listens before that one does.

@@ -12,8 +12,9 @@ use voicehall_audio::{Resampler, SAMPLE_RATE};
 
 use crate::callback::{CaptureCallback, PlaybackCallback};
 use crate::microphone::InputRing;
+use crate::realtime::with_raised_threads;
 use crate::speaker::{OutputRing, ring_capacity};
-use crate::{Direction, StreamStatus, realtime};
+use crate::{Direction, StreamStatus};
 
 /// Frames the device is asked to move at once: 5.3 ms at 48 kHz. A shorter period costs wake-ups,
 /// a longer one is heard as delay on both ends of a call.
@@ -130,19 +131,11 @@ where
     T: SizedSample,
     f32: FromSample<T>,
 {
-    let mut raised = false;
-    device.build_input_stream::<T, _, _>(
-        config,
-        move |samples, info| {
-            if !std::mem::replace(&mut raised, true) {
-                realtime::raise_callback();
-            }
-            let timestamp = info.timestamp();
-            callback.run(samples, timestamp.callback.duration_since(timestamp.capture).into());
-        },
-        on_error,
-        Some(OPEN_TIMEOUT),
-    )
+    let run = move |samples: &[T], info: &cpal::InputCallbackInfo| {
+        let timestamp = info.timestamp();
+        callback.run(samples, timestamp.callback.duration_since(timestamp.capture).into());
+    };
+    with_raised_threads(|| device.build_input_stream::<T, _, _>(config, run, on_error, Some(OPEN_TIMEOUT)))
 }
 
 fn playback<T>(
@@ -154,19 +147,11 @@ fn playback<T>(
 where
     T: SizedSample + FromSample<f32>,
 {
-    let mut raised = false;
-    device.build_output_stream::<T, _, _>(
-        config,
-        move |samples, info| {
-            if !std::mem::replace(&mut raised, true) {
-                realtime::raise_callback();
-            }
-            let timestamp = info.timestamp();
-            callback.run(samples, timestamp.playback.duration_since(timestamp.callback).into());
-        },
-        on_error,
-        Some(OPEN_TIMEOUT),
-    )
+    let run = move |samples: &mut [T], info: &cpal::OutputCallbackInfo| {
+        let timestamp = info.timestamp();
+        callback.run(samples, timestamp.playback.duration_since(timestamp.callback).into());
+    };
+    with_raised_threads(|| device.build_output_stream::<T, _, _>(config, run, on_error, Some(OPEN_TIMEOUT)))
 }
 
 fn unsupported(error: voicehall_audio::AudioError) -> Error {
