@@ -7,7 +7,7 @@
 //! - [`screen`]: a display for windows;
 //! - [`server`]: the server under test; [`account`] signs people in to it;
 //! - clients: [`app`] and [`browser`], both used through [`window`] as a person would, and
-//!   [`command_line`];
+//!   [`command_line`]; [`listener`], who reads what it receives;
 //! - [`network`]: hosts with addresses of their own, and [`capture`] of all that reaches one.
 //!
 //! [`speech`] is what people say; [`measure`] and [`quality`] tell what became of it.
@@ -17,6 +17,7 @@ pub mod binaries;
 pub mod browser;
 pub mod capture;
 pub mod command_line;
+pub mod listener;
 pub mod measure;
 pub mod network;
 pub mod place;

@@ -32,31 +32,18 @@ pub struct Voice {
 pub struct Hearing {
     windows: [ReplayWindow; VOICE_SLOTS],
     heard: VecDeque<Voice>,
-    /// Packets that did not open, were repeated, or are not of the kind that a node sends.
-    pub refused: u64,
 }
 
 impl Hearing {
-    /// Opens a packet.
-    pub fn receive(&mut self, packet: &mut [u8], cipher: &Cipher, now: Instant) {
-        match self.open(packet, cipher, now) {
-            Some(voice) => self.heard.push_back(voice),
-            None => self.refused += 1,
-        }
-    }
-
-    /// The next packet heard.
-    pub fn pop(&mut self) -> Option<Voice> {
-        self.heard.pop_front()
-    }
-
-    fn open(&mut self, packet: &mut [u8], cipher: &Cipher, now: Instant) -> Option<Voice> {
+    /// Opens a packet in place, and returns where it ends in the clear. `None` when it does not
+    /// open, was repeated, or is not of the kind that a node sends.
+    pub fn receive(&mut self, packet: &mut [u8], cipher: &Cipher, now: Instant) -> Option<usize> {
         let header = RtpHeader::parse(packet)?;
         let slot = voice_slot_of(header.ssrc)?;
         let index = self.windows[slot].index_of(header.sequence).ok()?;
         let end = cipher.open_rtp(packet, header.len, index).ok()?;
         self.windows[slot].accept(index);
-        Some(Voice {
+        self.heard.push_back(Voice {
             slot,
             source: SourceId(header.csrc?),
             index,
@@ -65,6 +52,12 @@ impl Hearing {
             level: header.level?.0,
             payload: header.payload(&packet[..end])?.to_vec(),
             at: now,
-        })
+        });
+        Some(end)
+    }
+
+    /// The next packet heard.
+    pub fn pop(&mut self) -> Option<Voice> {
+        self.heard.pop_front()
     }
 }

@@ -96,6 +96,8 @@ pub struct Peer {
     voice_at: Option<Instant>,
     rtcp_index: u32,
     reports: Vec<Report>,
+    opened: Option<Vec<Vec<u8>>>,
+    refused: u64,
     outgoing: VecDeque<Vec<u8>>,
 }
 
@@ -145,6 +147,8 @@ impl Peer {
             voice_at: None,
             rtcp_index: 0,
             reports: Vec::new(),
+            opened: None,
+            refused: 0,
             outgoing: VecDeque::new(),
         }
     }
@@ -170,10 +174,12 @@ impl Peer {
     /// Takes a datagram from the node.
     pub fn handle_datagram(&mut self, datagram: &[u8], now: Instant) {
         if Message::is(datagram) {
+            self.keep(datagram);
             self.handle_stun(datagram, now);
         } else if RtpHeader::is_media(datagram) {
             self.handle_media(&mut datagram.to_vec(), now);
         } else {
+            self.keep(datagram);
             let handled = self.dtls.handle_timeout(now).and_then(|()| self.dtls.handle_packet(datagram));
             match handled {
                 Ok(()) => self.poll_dtls(),
@@ -222,9 +228,21 @@ impl Peer {
         std::mem::take(&mut self.reports)
     }
 
-    /// How many datagrams of media did not open.
+    /// Keeps every datagram from now on, for [`take_opened`](Self::take_opened).
+    pub fn keep_opened(&mut self) {
+        self.opened = Some(Vec::new());
+    }
+
+    /// Every datagram since the last call, whole and in the clear: STUN and DTLS as they came, RTP
+    /// and RTCP without their encryption. Nothing unless they are [kept](Self::keep_opened).
+    pub fn take_opened(&mut self) -> Vec<Vec<u8>> {
+        self.opened.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// How many datagrams of media did not open, were repeated, or are not of the kind that a node
+    /// sends.
     pub fn refused(&self) -> u64 {
-        self.hearing.refused
+        self.refused
     }
 
     /// Sends the next frame of 20 ms, as an Opus encoder with silence suppression would: the
@@ -311,16 +329,27 @@ impl Peer {
     }
 
     fn handle_media(&mut self, datagram: &mut [u8], now: Instant) {
-        let Some(keys) = &self.keys else {
-            self.hearing.refused += 1;
+        let opened = match &self.keys {
+            Some(keys) if RtpHeader::is_rtcp(datagram) => {
+                keys.server.rtcp.open_rtcp(datagram).ok().map(|(end, _)| end)
+            }
+            Some(keys) => self.hearing.receive(datagram, &keys.server.rtp, now),
+            None => None,
+        };
+        let Some(end) = opened else {
+            self.refused += 1;
             return;
         };
-        if !RtpHeader::is_rtcp(datagram) {
-            return self.hearing.receive(datagram, &keys.server.rtp, now);
+        let plain = &datagram[..end];
+        if RtpHeader::is_rtcp(plain) {
+            rtcp::read(plain, |report| self.reports.push(report));
         }
-        match keys.server.rtcp.open_rtcp(datagram) {
-            Ok((len, _)) => rtcp::read(&datagram[..len], |report| self.reports.push(report)),
-            Err(_) => self.hearing.refused += 1,
+        self.keep(plain);
+    }
+
+    fn keep(&mut self, plain: &[u8]) {
+        if let Some(opened) = &mut self.opened {
+            opened.push(plain.to_vec());
         }
     }
 
