@@ -30,4 +30,4 @@ pub mod store;
 pub mod voice;
 
 pub use app::{App, Placement};
-pub use server::{Server, StartError, open_store};
+pub use server::{Server, StartError, open_store, running_origin};

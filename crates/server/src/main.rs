@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use voicehall_server::admin::{self, Link};
 use voicehall_server::config::{self, Config, ConfigError};
 use voicehall_server::store::StoreError;
-use voicehall_server::{Server, StartError, logs, open_store};
+use voicehall_server::{Server, StartError, logs, open_store, running_origin};
 
 /// Self-hosted voice, video and text for guilds.
 #[derive(Parser)]
@@ -179,7 +179,9 @@ async fn print_link(config: &Config, data: &Path, link: Link) -> Result<(), Fail
     let guilds = store.guilds().await?;
     let guild = guilds.first().ok_or_else(|| Failure::NoGuild(data.to_owned()))?;
     let code = admin::make_code(&*store, guild.id(), link).await?;
-    println!("{}", admin::url(&config.origin(config.http.listen.port()), &code));
+    // One that runs may listen elsewhere than the configuration says now.
+    let origin = running_origin(data).unwrap_or_else(|| config.origin(config.http.listen.port()));
+    println!("{}", admin::url(&origin, &code));
     store.close().await;
     Ok(())
 }

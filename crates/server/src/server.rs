@@ -13,7 +13,7 @@ use crate::limits::Limits;
 use crate::metrics::Counters;
 use crate::store::{SqliteStore, Store, StoreError};
 use crate::voice::{VoiceConfig, VoiceEvent, VoiceNode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fs::{File, TryLockError};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -90,7 +90,7 @@ pub enum StartError {
 }
 
 /// Where a running server listens, as the file in its data directory says.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Endpoint {
     http: String,
@@ -239,6 +239,16 @@ impl Server {
         let written = std::fs::write(&draft, text).and_then(|()| std::fs::rename(&draft, &self.endpoint));
         written.map_err(|error| StartError::Data { path: self.endpoint.clone(), error })
     }
+}
+
+/// How people reach the server that runs on a data directory; `None` if none does, or if it has not
+/// yet said so.
+pub fn running_origin(data: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(data.join(ENDPOINT)).ok()?;
+    // A server that was killed leaves its file behind, but not its lock.
+    let runs = matches!(lock(data), Err(StartError::Locked(_)));
+    let endpoint: Endpoint = serde_json::from_str(&text).ok().filter(|_| runs)?;
+    Some(endpoint.public_url)
 }
 
 /// Opens the store of a data directory, also beside a running server.

@@ -64,7 +64,8 @@ fn a_server_starts_says_where_it_is_and_stops_when_told() {
             assert_eq!(mode & 0o077, 0, "{} is its owner's alone", secret.display());
         }
         let (ok, more) = output(program(&data).args(["invite", "--uses", "1"]));
-        assert!(ok && more.contains("/join/"), "beside a running server: {more}");
+        let start = format!("{}/join/", told["publicUrl"].as_str().unwrap());
+        assert!(ok && more.starts_with(&start), "beside a running server: {more}");
         let (ok, second) = output(program(&data).arg("serve"));
         assert!(!ok && second.contains("another server runs"), "{second}");
 
@@ -77,6 +78,10 @@ fn a_server_starts_says_where_it_is_and_stops_when_told() {
         assert!(!stderr.contains("/join/"), "links are not for logs: {stderr}");
         assert!(!endpoint.exists());
     }
+    // What a server that was killed left behind says nothing of the next one.
+    std::fs::write(&endpoint, r#"{"http":"","publicUrl":"http://localhost:1","voice":[],"pid":1}"#).unwrap();
+    let (ok, link) = output(program(&data).arg("invite"));
+    assert!(ok && link.starts_with("http://localhost:0/join/"), "{link}");
 }
 
 #[test]
