@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use voicehall_audio::{
-    Downlink, Encoder, EncoderConfig, Frame, Gain, GateMode, IncomingPacket, JitterConfig, Limiter,
+    Downlink, Encoder, EncoderConfig, Frame, GateMode, IncomingPacket, JitterConfig, Limiter,
     NoiseSuppression, PAYLOAD_BYTES_MAX, Resampler, Uplink, UplinkConfig, UplinkEncoder, UplinkEncoderConfig,
 };
 
@@ -32,7 +32,7 @@ fn main() {
             "capture: noise suppression, strong",
             UplinkConfig { noise_suppression: NoiseSuppression::Strong, ..off },
         ),
-        ("capture: automatic gain", UplinkConfig { gain: Gain::Automatic, ..off }),
+        ("capture: automatic gain", UplinkConfig { automatic_gain: true, ..off }),
         ("capture: the default", UplinkConfig::default()),
         ("capture: muted", UplinkConfig { gate: GateMode::Closed, ..UplinkConfig::default() }),
     ];

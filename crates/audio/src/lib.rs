@@ -28,7 +28,7 @@ pub use error::AudioError;
 pub use level::{AudioLevel, Level, Meter};
 pub use resample::{Resampler, mix_to_mono};
 pub use uplink::{
-    CaptureReport, Gain, GateMode, NoiseSuppression, Packet, Uplink, UplinkConfig, UplinkEncoder,
+    CaptureReport, GateMode, NoiseSuppression, Packet, Uplink, UplinkConfig, UplinkEncoder,
     UplinkEncoderConfig, VoiceActivity,
 };
 

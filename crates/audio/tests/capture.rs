@@ -3,7 +3,7 @@
 mod signals;
 
 use voicehall_audio::{
-    CaptureReport, Decoder, EncoderConfig, Frame, FrameDuration, Gain, GateMode, NoiseSuppression, Uplink,
+    CaptureReport, Decoder, EncoderConfig, Frame, FrameDuration, GateMode, NoiseSuppression, Uplink,
     UplinkConfig, UplinkEncoder, UplinkEncoderConfig, VoiceActivity,
 };
 
@@ -148,7 +148,7 @@ fn the_high_pass_takes_rumble_and_leaves_voices() {
 
 #[test]
 fn fixed_gain_is_exact_and_never_clips() {
-    let gain = |decibels| UplinkConfig { gain: Gain::Fixed(decibels), ..UplinkConfig::UNPROCESSED };
+    let gain = |gain_db| UplinkConfig { gain_db, ..UplinkConfig::UNPROCESSED };
     let (out, _) = process(gain(6.0), &signals::tone(48_000, 440.0, 0.1));
     let amplitude = signals::amplitude_at(&out[24_000..], 440.0);
     assert!((amplitude - 0.1995).abs() < 0.001, "{amplitude}");
@@ -159,7 +159,7 @@ fn fixed_gain_is_exact_and_never_clips() {
 
 #[test]
 fn automatic_gain_brings_a_soft_voice_up() {
-    let config = UplinkConfig { gain: Gain::Automatic, ..UplinkConfig::UNPROCESSED };
+    let config = UplinkConfig { automatic_gain: true, ..UplinkConfig::UNPROCESSED };
     // A pause in every third second, from which the background is judged.
     let soft: Vec<f32> = signals::voice(48_000 * 10, 130.0, 41)
         .iter()
@@ -170,6 +170,10 @@ fn automatic_gain_brings_a_soft_voice_up() {
     let gained = signals::power_db(&out[432_000..]) - signals::power_db(&soft[432_000..]);
     assert!(gained > 6.0, "{gained} dB");
     assert!(out.iter().all(|sample| sample.abs() <= 1.0));
+    // Who wants to be louder or softer still is.
+    let (softer, _) = process(UplinkConfig { gain_db: -6.0, ..config }, &soft);
+    let difference = signals::power_db(&softer[432_000..]) - signals::power_db(&out[432_000..]);
+    assert!((difference + 6.0).abs() < 0.1, "{difference} dB");
 }
 
 #[test]

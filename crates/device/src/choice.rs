@@ -56,6 +56,15 @@ pub struct DeviceInfo {
     pub is_default: bool,
 }
 
+/// Why no device can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// There is none, or none that works.
+    Device,
+    /// The system does not let this program use it.
+    Permission,
+}
+
 /// Something happened to the devices.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeviceEvent {
@@ -72,6 +81,8 @@ pub enum DeviceEvent {
     Lost {
         /// Microphone or speaker.
         direction: Direction,
+        /// Why, for people.
+        lack: Lack,
         /// Why, for a log.
         reason: String,
     },

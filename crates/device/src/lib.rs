@@ -24,7 +24,7 @@ mod system;
 mod virtual_audio;
 
 pub use callback::{CaptureCallback, PlaybackCallback};
-pub use choice::{DeviceChoice, DeviceEvent, DeviceId, DeviceInfo, Direction};
+pub use choice::{DeviceChoice, DeviceEvent, DeviceId, DeviceInfo, Direction, Lack};
 pub use microphone::Microphone;
 pub use native::NativeAudio;
 pub use sounds::{Sound, UiSounds};

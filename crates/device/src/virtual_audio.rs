@@ -10,7 +10,7 @@ use crate::callback::{CaptureCallback, PlaybackCallback};
 use crate::microphone::{InputRing, StreamControl};
 use crate::speaker::{OutputRing, ring_capacity};
 use crate::{
-    AudioSystem, DeviceChoice, DeviceEvent, DeviceId, DeviceInfo, Direction, Microphone, Speaker,
+    AudioSystem, DeviceChoice, DeviceEvent, DeviceId, DeviceInfo, Direction, Lack, Microphone, Speaker,
     StreamStatus,
 };
 
@@ -33,7 +33,7 @@ struct Shared {
 /// Where a virtual device is plugged in, and the stream that was opened on it.
 #[derive(Debug)]
 struct Jack<Callback, Link> {
-    unplugged: bool,
+    missing: Option<Lack>,
     /// Counts the streams that were opened: one that is closed late closes no other.
     opened: u64,
     link: Option<Link>,
@@ -42,7 +42,7 @@ struct Jack<Callback, Link> {
 
 impl<Callback, Link> Default for Jack<Callback, Link> {
     fn default() -> Self {
-        Self { unplugged: false, opened: 0, link: None, callback: None }
+        Self { missing: None, opened: 0, link: None, callback: None }
     }
 }
 
@@ -86,10 +86,12 @@ impl VirtualMicrophone {
 
     /// Pulls the plug, or puts it back.
     pub fn plug(&self, plugged: bool) {
-        let mut shared = lock(&self.shared);
-        shared.microphone.unplugged = !plugged;
-        shared.reopen_microphone();
-        shared.tell_plugged(Direction::Input, plugged, INPUT_NAME);
+        lock(&self.shared).set_microphone((!plugged).then_some(Lack::Device));
+    }
+
+    /// Takes away the permission to use it.
+    pub fn forbid(&self) {
+        lock(&self.shared).set_microphone(Some(Lack::Permission));
     }
 }
 
@@ -112,19 +114,20 @@ impl VirtualSpeaker {
     /// Pulls the plug, or puts it back.
     pub fn plug(&self, plugged: bool) {
         let mut shared = lock(&self.shared);
-        shared.speaker.unplugged = !plugged;
+        shared.speaker.missing = (!plugged).then_some(Lack::Device);
         shared.reopen_speaker();
-        shared.tell_plugged(Direction::Output, plugged, OUTPUT_NAME);
+        shared.tell_plugged(Direction::Output, OUTPUT_NAME);
     }
 }
 
 impl AudioSystem for VirtualAudio {
     fn devices(&self, direction: Direction) -> Vec<DeviceInfo> {
         let shared = lock(&self.shared);
-        let (unplugged, name) = match direction {
-            Direction::Input => (shared.microphone.unplugged, INPUT_NAME),
-            Direction::Output => (shared.speaker.unplugged, OUTPUT_NAME),
+        let name = match direction {
+            Direction::Input => INPUT_NAME,
+            Direction::Output => OUTPUT_NAME,
         };
+        let unplugged = shared.missing(direction) == Some(Lack::Device);
         let info = DeviceInfo { id: DeviceId::new(name), name: name.to_owned(), is_default: true };
         if unplugged { Vec::new() } else { vec![info] }
     }
@@ -135,8 +138,7 @@ impl AudioSystem for VirtualAudio {
         shared.microphone.link = Some(link);
         shared.microphone.opened += 1;
         shared.reopen_microphone();
-        let plugged = !shared.microphone.unplugged;
-        shared.tell_use(Direction::Input, plugged, INPUT_NAME);
+        shared.tell_use(Direction::Input, INPUT_NAME);
         let number = shared.microphone.opened;
         let control = Control { shared: Arc::clone(&self.shared), direction: Direction::Input, number };
         Microphone::new(rings, Box::new(control))
@@ -148,8 +150,7 @@ impl AudioSystem for VirtualAudio {
         shared.speaker.link = Some(link);
         shared.speaker.opened += 1;
         shared.reopen_speaker();
-        let plugged = !shared.speaker.unplugged;
-        shared.tell_use(Direction::Output, plugged, OUTPUT_NAME);
+        shared.tell_use(Direction::Output, OUTPUT_NAME);
         let number = shared.speaker.opened;
         let control = Control { shared: Arc::clone(&self.shared), direction: Direction::Output, number };
         Speaker::new(rings, Box::new(control))
@@ -163,9 +164,22 @@ impl AudioSystem for VirtualAudio {
 }
 
 impl Shared {
+    fn missing(&self, direction: Direction) -> Option<Lack> {
+        match direction {
+            Direction::Input => self.microphone.missing,
+            Direction::Output => self.speaker.missing,
+        }
+    }
+
+    fn set_microphone(&mut self, missing: Option<Lack>) {
+        self.microphone.missing = missing;
+        self.reopen_microphone();
+        self.tell_plugged(Direction::Input, INPUT_NAME);
+    }
+
     fn reopen_microphone(&mut self) {
         self.microphone.callback = None;
-        if self.microphone.unplugged {
+        if self.microphone.missing.is_some() {
             return;
         }
         let (Some(link), Some(resampler)) = (&self.microphone.link, pass_through()) else { return };
@@ -178,7 +192,7 @@ impl Shared {
 
     fn reopen_speaker(&mut self) {
         self.speaker.callback = None;
-        if self.speaker.unplugged {
+        if self.speaker.missing.is_some() {
             return;
         }
         let (Some(link), Some(resampler)) = (&self.speaker.link, pass_through()) else { return };
@@ -189,22 +203,21 @@ impl Shared {
         let _ = link.send(OutputRing { samples, rate: SAMPLE_RATE, resampler, status });
     }
 
-    fn tell_plugged(&mut self, direction: Direction, plugged: bool, name: &str) {
+    fn tell_plugged(&mut self, direction: Direction, name: &str) {
         self.tell(&DeviceEvent::ListChanged);
         let open = match direction {
             Direction::Input => self.microphone.link.is_some(),
             Direction::Output => self.speaker.link.is_some(),
         };
         if open {
-            self.tell_use(direction, plugged, name);
+            self.tell_use(direction, name);
         }
     }
 
-    fn tell_use(&mut self, direction: Direction, plugged: bool, name: &str) {
-        let event = if plugged {
-            DeviceEvent::Using { direction, name: Some(name.to_owned()), stand_in: false }
-        } else {
-            DeviceEvent::Lost { direction, reason: "unplugged".to_owned() }
+    fn tell_use(&mut self, direction: Direction, name: &str) {
+        let event = match self.missing(direction) {
+            None => DeviceEvent::Using { direction, name: Some(name.to_owned()), stand_in: false },
+            Some(lack) => DeviceEvent::Lost { direction, lack, reason: "taken away".to_owned() },
         };
         self.tell(&event);
     }

@@ -3,7 +3,7 @@
 use crate::media::Instruction;
 use std::sync::{Arc, mpsc};
 use tokio::sync::oneshot;
-use voicehall_device::{AudioSystem, DeviceChoice, DeviceEvent, DeviceId, DeviceInfo, Direction};
+use voicehall_device::{AudioSystem, DeviceChoice, DeviceEvent, DeviceId, DeviceInfo, Direction, Lack};
 use voicehall_protocol::engine::{AudioSettings, Device, Event, Problem};
 
 /// The devices' side of the engine.
@@ -83,13 +83,14 @@ impl Devices {
                     changed = true;
                     *self.in_use(direction) = name;
                 }
-                DeviceEvent::Lost { direction, reason } => {
-                    tracing::info!(?direction, reason, "no device");
+                DeviceEvent::Lost { direction, lack, reason } => {
+                    tracing::info!(?direction, ?lack, reason, "no device");
                     changed = true;
                     *self.in_use(direction) = None;
-                    let problem = match direction {
-                        Direction::Input => Problem::NoInput,
-                        Direction::Output => Problem::NoOutput,
+                    let problem = match (direction, lack) {
+                        (Direction::Input, Lack::Device) => Problem::NoInput,
+                        (Direction::Input, Lack::Permission) => Problem::InputForbidden,
+                        (Direction::Output, _) => Problem::NoOutput,
                     };
                     events.push(Event::Problem { problem });
                 }

@@ -2,7 +2,7 @@
 
 use crate::packet::MicrophonePacket;
 use voicehall_audio::{
-    AudioError, EncoderConfig, Frame, FrameDuration, Gain, GateMode, NoiseSuppression, Uplink, UplinkConfig,
+    AudioError, EncoderConfig, Frame, FrameDuration, GateMode, NoiseSuppression, Uplink, UplinkConfig,
     UplinkEncoder, UplinkEncoderConfig, VoiceActivity,
 };
 use voicehall_protocol::engine::{self as protocol, AudioSettings};
@@ -127,11 +127,6 @@ fn uplink_config(settings: &AudioSettings, muted: bool) -> UplinkConfig {
         protocol::NoiseSuppression::Standard => NoiseSuppression::Standard,
         protocol::NoiseSuppression::Strong => NoiseSuppression::Strong,
     };
-    let gain = if settings.automatic_gain {
-        Gain::Automatic
-    } else {
-        Gain::Fixed(20.0 * settings.input_gain.clamp(0.001, 4.0).log10())
-    };
     let gate = match settings.gate {
         _ if muted => GateMode::Closed,
         protocol::Gate::Open => GateMode::Open,
@@ -144,7 +139,8 @@ fn uplink_config(settings: &AudioSettings, muted: bool) -> UplinkConfig {
         high_pass: settings.echo_cancellation || noise_suppression != NoiseSuppression::Off,
         echo_cancellation: settings.echo_cancellation,
         noise_suppression,
-        gain,
+        automatic_gain: settings.automatic_gain,
+        gain_db: 20.0 * settings.input_gain.clamp(0.001, 4.0).log10(),
         gate,
     }
 }

@@ -4,7 +4,7 @@ mod common;
 
 use common::signal::{amplitude, likeness, sweep, tone};
 use common::{Node, Person, until};
-use voicehall_protocol::engine::{Command, Event, SessionState};
+use voicehall_protocol::engine::{Command, Event, Problem, SessionState};
 use voicehall_protocol::rest::ErrorCode;
 
 /// A second of samples.
@@ -122,6 +122,23 @@ async fn the_meter_runs_without_a_call() {
         .await;
     person.engine.send(Command::Monitor { enabled: false }).unwrap();
     until(|| !person.sound.microphone.is_open()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_microphone_and_a_forbidden_one_are_told_apart() {
+    let mut person = Person::new(common::raw());
+    person.engine.send(Command::Monitor { enabled: true }).unwrap();
+    until(|| person.sound.microphone.is_open()).await;
+    let problem = |event: &Event| match event {
+        Event::Problem { problem } => Some(*problem),
+        _ => None,
+    };
+    person.sound.microphone.plug(false);
+    assert_eq!(person.event(problem).await, Problem::NoInput);
+    person.sound.microphone.forbid();
+    assert_eq!(person.event(problem).await, Problem::InputForbidden);
+    person.sound.microphone.plug(true);
+    person.event(|event| matches!(event, Event::Input { .. }).then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

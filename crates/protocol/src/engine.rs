@@ -77,7 +77,7 @@ pub struct AudioSettings {
     pub input: Option<String>,
     /// Speaker's device id; none follows the system's default.
     pub output: Option<String>,
-    /// Gain of the microphone, linear, 0 to 4.
+    /// Gain of the microphone, linear, 0 to 4; after the automatic one, if that is on.
     pub input_gain: f32,
     /// Gain of all that is heard, linear, 0 to 2.
     pub output_gain: f32,

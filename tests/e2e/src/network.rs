@@ -68,7 +68,6 @@ impl Network {
         ip(&format!("-n {hub} link set {interface} up"));
         ip(&format!("-n {namespace} address add {client}/24 dev cable"));
         ip(&format!("-n {namespace} link set cable up"));
-        ip(&format!("-n {namespace} route add default via {server}"));
         host
     }
 }

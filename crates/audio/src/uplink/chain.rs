@@ -25,21 +25,6 @@ pub enum NoiseSuppression {
     Strong,
 }
 
-/// How loud the microphone's signal is made.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Gain {
-    /// A fixed gain in dB, from −60 to +30. 0 leaves the samples as they are.
-    Fixed(f32),
-    /// Brought to a common loudness, slowly.
-    Automatic,
-}
-
-impl Default for Gain {
-    fn default() -> Self {
-        Self::Fixed(0.0)
-    }
-}
-
 /// What the capture chain does. Each stage that is off costs nothing and changes no sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct UplinkConfig {
@@ -50,8 +35,10 @@ pub struct UplinkConfig {
     pub echo_cancellation: bool,
     /// Remove background noise.
     pub noise_suppression: NoiseSuppression,
-    /// Make the voice louder or softer.
-    pub gain: Gain,
+    /// Bring the voice to a common loudness, slowly.
+    pub automatic_gain: bool,
+    /// Make it louder or softer after that, in dB, from −60 to +30. 0 leaves the samples as they are.
+    pub gain_db: f32,
     /// When the microphone is heard by others.
     pub gate: GateMode,
 }
@@ -62,7 +49,8 @@ impl Default for UplinkConfig {
             high_pass: true,
             echo_cancellation: true,
             noise_suppression: NoiseSuppression::default(),
-            gain: Gain::default(),
+            automatic_gain: false,
+            gain_db: 0.0,
             gate: GateMode::default(),
         }
     }
@@ -74,7 +62,8 @@ impl UplinkConfig {
         high_pass: false,
         echo_cancellation: false,
         noise_suppression: NoiseSuppression::Off,
-        gain: Gain::Fixed(0.0),
+        automatic_gain: false,
+        gain_db: 0.0,
         gate: GateMode::Open,
     };
 }
@@ -124,7 +113,7 @@ impl Uplink {
             cleaner: cleaner(&config),
             denoiser: denoiser(&config),
             leveller: leveller(&config),
-            gain: fixed_gain(&config),
+            gain: linear_gain(&config),
             limiter: Limiter::default(),
             detector: VoiceDetector::default(),
             gate: Gate::new(config.gate),
@@ -146,10 +135,10 @@ impl Uplink {
         if old.noise_suppression != config.noise_suppression {
             self.denoiser = denoiser(&config);
         }
-        if old.gain != config.gain {
+        if old.automatic_gain != config.automatic_gain {
             self.leveller = leveller(&config);
-            self.gain = fixed_gain(&config);
         }
+        self.gain = linear_gain(&config);
         self.gate.set_mode(config.gate);
     }
 
@@ -239,7 +228,7 @@ fn run(stage: Option<&mut AudioProcessing>, frame: &mut Frame) {
 
 /// Echo cancellation and automatic gain take an offset or rumble for sound.
 fn needs_high_pass(config: &UplinkConfig) -> bool {
-    config.high_pass || config.echo_cancellation || config.gain == Gain::Automatic
+    config.high_pass || config.echo_cancellation || config.automatic_gain
 }
 
 fn cleaner(config: &UplinkConfig) -> Option<AudioProcessing> {
@@ -263,7 +252,7 @@ fn denoiser(config: &UplinkConfig) -> Option<Denoiser> {
 }
 
 fn leveller(config: &UplinkConfig) -> Option<AudioProcessing> {
-    (config.gain == Gain::Automatic).then(|| {
+    config.automatic_gain.then(|| {
         processing(sonora::Config {
             gain_controller2: Some(GainController2 {
                 adaptive_digital: Some(AdaptiveDigital::default()),
@@ -274,11 +263,9 @@ fn leveller(config: &UplinkConfig) -> Option<AudioProcessing> {
     })
 }
 
-fn fixed_gain(config: &UplinkConfig) -> f32 {
-    match config.gain {
-        Gain::Fixed(decibels) if decibels.is_finite() => amplitude(decibels.clamp(-60.0, 30.0)),
-        Gain::Fixed(_) | Gain::Automatic => 1.0,
-    }
+fn linear_gain(config: &UplinkConfig) -> f32 {
+    let decibels = config.gain_db;
+    if decibels.is_finite() { amplitude(decibels.clamp(-60.0, 30.0)) } else { 1.0 }
 }
 
 fn processing(mut config: sonora::Config) -> AudioProcessing {

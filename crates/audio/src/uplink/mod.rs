@@ -6,6 +6,6 @@ mod high_pass;
 mod packetizer;
 mod voice_activity;
 
-pub use chain::{CaptureReport, Gain, NoiseSuppression, Uplink, UplinkConfig};
+pub use chain::{CaptureReport, NoiseSuppression, Uplink, UplinkConfig};
 pub use gate::{GateMode, VoiceActivity};
 pub use packetizer::{Packet, UplinkEncoder, UplinkEncoderConfig};

@@ -15,7 +15,7 @@ use super::host::{self, Hosts};
 use super::streams;
 use crate::microphone::InputRing;
 use crate::speaker::OutputRing;
-use crate::{DeviceChoice, DeviceEvent, DeviceId, DeviceInfo, Direction};
+use crate::{DeviceChoice, DeviceEvent, DeviceId, DeviceInfo, Direction, Lack};
 
 /// Between two attempts to open a device. Short enough that a replugged headset is heard within a
 /// second, long enough not to keep a sound server busy that is just starting.
@@ -84,6 +84,24 @@ struct Kept {
     generation: u64,
     retry: Instant,
     told_lost: bool,
+}
+
+/// Why a stream could not be opened.
+struct Failure {
+    lack: Lack,
+    reason: String,
+}
+
+impl Failure {
+    fn no_device() -> Self {
+        Self { lack: Lack::Device, reason: "there is no device".to_owned() }
+    }
+
+    fn of(error: &cpal::Error) -> Self {
+        let forbidden = error.kind() == ErrorKind::PermissionDenied;
+        let lack = if forbidden { Lack::Permission } else { Lack::Device };
+        Self { lack, reason: error.to_string() }
+    }
 }
 
 struct Running {
@@ -225,7 +243,7 @@ impl Supervisor {
             kept.retry = now + RETRY;
             let opened = match &host {
                 Ok(host) => kept.open(host, &mut self.hosts, &self.failures),
-                Err(error) => Err(error.to_string()),
+                Err(error) => Err(Failure::of(error)),
             };
             let direction = kept.direction;
             match opened {
@@ -234,9 +252,9 @@ impl Supervisor {
                     let stand_in = kept.running.as_ref().is_some_and(|running| running.stand_in);
                     events.push(DeviceEvent::Using { direction, name, stand_in });
                 }
-                Err(reason) if !kept.told_lost => {
+                Err(Failure { lack, reason }) if !kept.told_lost => {
                     kept.told_lost = true;
-                    events.push(DeviceEvent::Lost { direction, reason });
+                    events.push(DeviceEvent::Lost { direction, lack, reason });
                 }
                 Err(_) => {}
             }
@@ -265,9 +283,8 @@ impl Kept {
         host: &cpal::Host,
         hosts: &mut Hosts,
         failures: &mpsc::Sender<Command>,
-    ) -> Result<Option<String>, String> {
-        let found =
-            hosts.find(host, self.direction, &self.choice).ok_or_else(|| "there is no device".to_owned())?;
+    ) -> Result<Option<String>, Failure> {
+        let found = hosts.find(host, self.direction, &self.choice).ok_or_else(Failure::no_device)?;
         self.generation += 1;
         let on_error = error_handler(self.id, self.generation, failures.clone());
         let opened = match &self.link {
@@ -286,7 +303,7 @@ impl Kept {
                 })
             }
         };
-        let stream = opened.map_err(|error| error.to_string())?;
+        let stream = opened.map_err(|error| Failure::of(&error))?;
         #[cfg(windows)]
         super::ducking::opt_out();
         self.running = Some(Running {

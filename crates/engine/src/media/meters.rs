@@ -65,9 +65,10 @@ impl SpeakingList {
         self.heard.extend(heard);
     }
 
-    /// Nobody is heard any more: the call is over.
+    /// The call is over, and who reads the lists knows. The next call begins with nobody, told or not.
     pub(super) fn clear(&mut self) {
         self.heard.clear();
+        self.told.clear();
         self.own = None;
     }
 
@@ -115,6 +116,8 @@ mod tests {
         assert_eq!(told(list.update(at(120))), None, "too soon");
         assert_eq!(told(list.update(at(160))), Some(vec![4, 8]));
         list.clear();
-        assert_eq!(told(list.update(at(300))), Some(vec![]));
+        assert_eq!(told(list.update(at(300))), None, "a call's end is told otherwise");
+        list.set_heard([SourceId(8), SourceId(4)].into_iter());
+        assert_eq!(told(list.update(at(310))), Some(vec![4, 8]), "the same as in the call before");
     }
 }

@@ -5,6 +5,7 @@ use super::Change;
 use super::figures::Figures;
 use super::tap::{Arrival, Tap};
 use crate::MicrophonePacket;
+use rtc::ice::mdns::MulticastDnsMode;
 use rtc::interceptor::{ReceiverReportBuilder, SenderReportBuilder};
 use rtc::peer_connection::certificate::CertificateParams;
 use rtc::peer_connection::transport::{RTCDtlsRole, RTCDtlsTransportState};
@@ -174,6 +175,9 @@ async fn build(
     let settings = SettingEngineBuilder::new()
         // The node is ICE-lite and waits for the client's hello.
         .with_answering_dtls_role(RTCDtlsRole::Client)
+        // The node's addresses are numbers. Asking for names would join multicast groups, which fails on
+        // a host without a default route, and would tell the local network of the call.
+        .with_multicast_dns_mode(MulticastDnsMode::Disabled)
         .with_include_loopback_candidate(local.iter().any(|address| address.ip().is_loopback()))
         .with_ice_connection_attempts(Some(ICE_CHECK_INTERVAL), Some(ICE_CHECKS_MAX))
         .with_ice_timeouts(Some(SILENCE_MAX), Some(SILENCE_MAX), Some(CONSENT_INTERVAL))
