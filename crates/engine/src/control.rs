@@ -158,10 +158,12 @@ impl Control {
         self.state(SessionState::Connecting {});
         let (http, identity) = (self.http.clone(), Arc::clone(&self.identity));
         self.call = Call::Joining(tokio::spawn(async move {
-            // The decoders take a few milliseconds to set up; the round trip takes as long.
-            let receiver = tokio::task::spawn_blocking(|| Receiver::new(Instant::now()));
-            let (session, link) = Session::open(&http, &url, ticket, &identity).await?;
-            let Ok(Ok(receiver)) = receiver.await else { return Err(JoinError::Unreachable) };
+            // The decoders are set up while the node answers: a millisecond, and not on another
+            // thread, which on a busy machine would be waited for.
+            let decoders = async { Receiver::new(Instant::now()) };
+            let (opened, receiver) = tokio::join!(Session::open(&http, &url, ticket, &identity), decoders);
+            let (session, link) = opened?;
+            let receiver = receiver.map_err(|_| JoinError::Unreachable)?;
             let seat = Box::new(Seat { link, receiver, source: session.source });
             Ok(Joined { session, seat })
         }));
@@ -218,6 +220,7 @@ impl Control {
             Notice::Speaking(sources) => {
                 if matches!(self.call, Call::Open { .. }) {
                     self.speaking = !sources.is_empty();
+                    tracing::debug!(?sources, "SPEAKING");
                     self.tell(Event::Speaking { sources });
                 }
             }

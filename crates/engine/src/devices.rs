@@ -50,17 +50,18 @@ impl Devices {
         settings: &AudioSettings,
     ) -> Vec<Instruction> {
         let mut instructions = Vec::new();
-        if microphone != self.microphone_open {
-            self.microphone_open = microphone;
-            self.input_in_use = None;
-            let opened = microphone.then(|| self.audio.open_microphone(choice(settings.input.as_deref())));
-            instructions.push(Instruction::Microphone(opened));
-        }
+        // The speaker first: somebody may be speaking already.
         if speaker != self.speaker_open {
             self.speaker_open = speaker;
             self.output_in_use = None;
             let opened = speaker.then(|| self.audio.open_speaker(choice(settings.output.as_deref())));
             instructions.push(Instruction::Speaker(opened));
+        }
+        if microphone != self.microphone_open {
+            self.microphone_open = microphone;
+            self.input_in_use = None;
+            let opened = microphone.then(|| self.audio.open_microphone(choice(settings.input.as_deref())));
+            instructions.push(Instruction::Microphone(opened));
         }
         instructions
     }

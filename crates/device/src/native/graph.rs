@@ -40,6 +40,12 @@ struct Node {
     client: Option<u32>,
 }
 
+impl Node {
+    fn is_device(&self) -> bool {
+        [Direction::Input, Direction::Output].into_iter().any(|direction| is_device(&self.class, direction))
+    }
+}
+
 #[derive(Debug, Default)]
 struct Seen {
     /// Whether the sound server has told everything it had to tell at first.
@@ -276,7 +282,8 @@ impl Watcher {
             })
             .global_remove(move |id| {
                 remover.own_clients.borrow_mut().remove(&id);
-                if lock(&remover.shared.0).nodes.remove(&id).is_some() {
+                let removed = lock(&remover.shared.0).nodes.remove(&id);
+                if removed.is_some_and(|node| node.is_device()) {
                     (remover.changed)();
                 }
             })
@@ -288,8 +295,9 @@ impl Watcher {
         metadata
             .add_listener_local()
             .property(move |_, key, _, value| {
-                note_default(&mut lock(&watcher.shared.0), key, value);
-                (watcher.changed)();
+                if note_default(&mut lock(&watcher.shared.0), key, value) {
+                    (watcher.changed)();
+                }
                 0
             })
             .register()
@@ -305,9 +313,13 @@ impl Watcher {
         {
             metadata.set_property(id, "target.object", Some("Spa:Id"), Some(&target.serial));
         }
+        let is_device = node.is_device();
         seen.nodes.insert(id, node);
         drop(seen);
-        (self.changed)();
+        // Streams come and go with every sound that some program plays.
+        if is_device {
+            (self.changed)();
+        }
     }
 }
 
@@ -320,8 +332,10 @@ fn node(properties: &DictRef) -> Option<Node> {
     Some(Node { description: description.to_owned(), name, class, serial, client })
 }
 
-fn note_default(seen: &mut Seen, key: Option<&str>, value: Option<&str>) {
+/// Takes down a property of the metadata, and says whether a default is another one now.
+fn note_default(seen: &mut Seen, key: Option<&str>, value: Option<&str>) -> bool {
     let name = value.and_then(json_name).map(str::to_owned);
+    let before = (seen.default_source.clone(), seen.default_sink.clone());
     match key {
         Some("default.audio.source") => seen.default_source = name,
         Some("default.audio.sink") => seen.default_sink = name,
@@ -329,6 +343,7 @@ fn note_default(seen: &mut Seen, key: Option<&str>, value: Option<&str>) {
         None => (seen.default_source, seen.default_sink) = (None, None),
         Some(_) => {}
     }
+    before != (seen.default_source.clone(), seen.default_sink.clone())
 }
 
 /// The name in `{"name":"…"}`, which is all the session manager writes there.
@@ -345,6 +360,19 @@ fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn defaults_change_when_they_are_others() {
+        let mut seen = Seen::default();
+        let (sink, other) = (Some(r#"{"name":"a"}"#), Some(r#"{"name":"b"}"#));
+        let mut note = |key, value| note_default(&mut seen, key, value);
+        assert!(note(Some("default.audio.sink"), sink));
+        assert!(!note(Some("default.audio.sink"), sink));
+        assert!(note(Some("default.audio.sink"), other));
+        assert!(!note(Some("default.configured.audio.sink"), sink));
+        assert!(note(None, None));
+        assert!(!note(None, None));
+    }
 
     #[test]
     fn names_are_read_from_metadata() {

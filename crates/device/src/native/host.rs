@@ -1,5 +1,7 @@
 //! Which of the system's sound interfaces is used, and the devices in it.
 
+use std::rc::Rc;
+
 use cpal::traits::{DeviceTrait, HostTrait};
 
 use crate::{DeviceChoice, DeviceId, DeviceInfo, Direction};
@@ -11,6 +13,10 @@ pub(super) struct Hosts {
     pipewire_seen: bool,
     #[cfg(target_os = "linux")]
     graph: Option<super::graph::Graph>,
+    /// PipeWire's, with the devices it had. To ask again takes some round trips, for which a join
+    /// would wait.
+    #[cfg(target_os = "linux")]
+    pipewire: Option<Rc<cpal::Host>>,
 }
 
 #[cfg(target_os = "linux")]
@@ -20,7 +26,7 @@ impl Hosts {
         let graph = super::graph::Graph::watch(changed)
             .inspect_err(|error| tracing::warn!(%error, "changes of devices will go unnoticed"))
             .ok();
-        Self { pipewire_seen: false, graph }
+        Self { pipewire_seen: false, graph, pipewire: None }
     }
 
     /// Whether [`Hosts::new`]'s `changed` will be called, so that nobody has to look.
@@ -35,15 +41,26 @@ impl Hosts {
     }
 
     /// The host to use now, with the devices it has now.
-    pub(super) fn current(&mut self) -> Result<cpal::Host, cpal::Error> {
+    pub(super) fn current(&mut self) -> Result<Rc<cpal::Host>, cpal::Error> {
+        if let Some(host) = &self.pipewire {
+            return Ok(Rc::clone(host));
+        }
         match cpal::host_from_id(cpal::HostId::PipeWire) {
             Ok(host) => {
                 self.pipewire_seen = true;
+                let host = Rc::new(host);
+                // Without a watcher nobody would tell that it is out of date.
+                self.pipewire = self.graph.is_some().then(|| Rc::clone(&host));
                 Ok(host)
             }
             Err(error) if self.pipewire_seen => Err(error),
-            Err(_) => cpal::host_from_id(cpal::HostId::Alsa),
+            Err(_) => cpal::host_from_id(cpal::HostId::Alsa).map(Rc::new),
         }
+    }
+
+    /// What is known of the devices may no longer be true.
+    pub(super) fn forget(&mut self) {
+        self.pipewire = None;
     }
 
     /// The devices there are now, or `None` while the sound server is away.
@@ -105,9 +122,12 @@ impl Hosts {
     }
 
     /// The host to use now, with the devices it has now.
-    pub(super) fn current(&mut self) -> Result<cpal::Host, cpal::Error> {
-        Ok(cpal::default_host())
+    pub(super) fn current(&mut self) -> Result<Rc<cpal::Host>, cpal::Error> {
+        Ok(Rc::new(cpal::default_host()))
     }
+
+    /// Nothing is kept: these hosts ask the system each time.
+    pub(super) fn forget(&mut self) {}
 
     /// The devices there are now.
     pub(super) fn list(&mut self, direction: Direction) -> Option<Vec<DeviceInfo>> {

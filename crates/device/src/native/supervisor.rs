@@ -21,6 +21,9 @@ use crate::{DeviceChoice, DeviceEvent, DeviceId, DeviceInfo, Direction, Lack};
 /// second, long enough not to keep a sound server busy that is just starting.
 const RETRY: Duration = Duration::from_millis(250);
 
+/// From a change of devices to asking for them before somebody joins: they come and go in numbers.
+const CALM: Duration = Duration::from_millis(500);
+
 /// Between two looks at the list of devices while a stream runs.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -120,6 +123,8 @@ pub(super) struct Supervisor {
     listeners: Vec<mpsc::Sender<DeviceEvent>>,
     known: Option<BTreeSet<DeviceId>>,
     look: Instant,
+    /// When the host is to be asked for its devices, so that the next stream need not wait.
+    prepare: Option<Instant>,
 }
 
 impl Supervisor {
@@ -137,6 +142,7 @@ impl Supervisor {
             listeners: Vec::new(),
             known: None,
             look: Instant::now(),
+            prepare: None,
         }
     }
 
@@ -159,7 +165,7 @@ impl Supervisor {
     fn next_turn(&self) -> Option<Instant> {
         let waiting = self.streams.iter().filter(|kept| kept.running.is_none());
         let look = (!self.streams.is_empty() && !self.hosts.tells_changes()).then_some(self.look);
-        waiting.map(|kept| kept.retry).chain(look).min()
+        waiting.map(|kept| kept.retry).chain(look).chain(self.prepare).min()
     }
 
     fn handle(&mut self, command: Command) {
@@ -193,9 +199,14 @@ impl Supervisor {
                 if let Some(kept) = failed {
                     tracing::info!(direction = ?kept.direction, reason, "audio stream ended");
                     kept.restart();
+                    self.hosts.forget();
                 }
             }
-            Command::Look => self.look_around(Instant::now()),
+            Command::Look => {
+                self.hosts.forget();
+                self.prepare = Some(Instant::now() + CALM);
+                self.look_around(Instant::now());
+            }
             Command::List { direction, answer } => {
                 // Whoever asked may have gone.
                 let _ = answer.send(self.hosts.list(direction).unwrap_or_default());
@@ -211,6 +222,11 @@ impl Supervisor {
         }
         if self.streams.iter().any(|kept| kept.running.is_none() && now >= kept.retry) {
             self.open_waiting(now);
+        }
+        if self.prepare.is_some_and(|at| now >= at) {
+            self.prepare = None;
+            // Should it fail, the next stream will tell.
+            let _ = self.hosts.current();
         }
     }
 
@@ -245,6 +261,9 @@ impl Supervisor {
                 Ok(host) => kept.open(host, &mut self.hosts, &self.failures),
                 Err(error) => Err(Failure::of(error)),
             };
+            if opened.is_err() {
+                self.hosts.forget();
+            }
             let direction = kept.direction;
             match opened {
                 Ok(name) => {

@@ -31,12 +31,13 @@ use webrtc::peer_connection::{
 };
 use webrtc::rtp_transceiver::RtpSender;
 
-/// Time between connectivity checks, and with them DTLS retransmissions. On a path of 10 ms or
-/// less each check less waited for is heard sooner; 50 of them are little traffic.
-const ICE_CHECK_INTERVAL: Duration = Duration::from_millis(10);
+/// Time between connectivity checks, and with them DTLS retransmissions. The first check comes a tick
+/// late and DTLS takes some, so on a short path each tick less waited for is heard sooner; a hundred
+/// checks are little traffic.
+const ICE_CHECK_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Checks of one candidate pair before it is given up: half a second of them.
-const ICE_CHECKS_MAX: u16 = 50;
+const ICE_CHECKS_MAX: u16 = 100;
 
 /// How often consent is renewed (RFC 7675) and the round trip measured.
 const CONSENT_INTERVAL: Duration = Duration::from_secs(1);
