@@ -684,7 +684,7 @@ input: string | null,
  */
 output: string | null, 
 /**
- * Gain of the microphone, linear, 0 to 4.
+ * Gain of the microphone, linear, 0 to 4; after the automatic one, if that is on.
  */
 inputGain: number, 
 /**

@@ -3,11 +3,13 @@
 //! - this file: the door; joins, commands and events;
 //! - [`admission`]: which ticket may open a session, and where each session lives;
 //! - [`shard_thread`]: one shard's event loop;
+//! - [`batch`]: its datagrams on their way out;
 //! - [`socket`]: its UDP socket.
 //!
 //! Wall-clock and monotonic time are read here and nowhere below.
 
 mod admission;
+mod batch;
 mod shard_thread;
 mod socket;
 

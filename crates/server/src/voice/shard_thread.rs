@@ -3,8 +3,8 @@
 
 use super::VoiceEvent;
 use super::admission::Admission;
+use super::batch::Batch;
 use super::socket;
-use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token, Waker};
 use std::io;
 use std::net::SocketAddr;
@@ -60,7 +60,7 @@ impl ShardThread {
         let waker = Waker::new(poll.registry(), COMMAND)?;
         let (sender, commands) = mpsc::channel();
         let shard = Shard::new(config, Instant::now(), rand::random());
-        let outbox = SocketOutbox { socket, buffer: [0; DATAGRAM_BYTES_MAX], dropped: 0, events, admission };
+        let outbox = SocketOutbox { batch: Batch::new(socket), events, admission };
         let event_loop = EventLoop { shard, outbox, commands };
         let thread = std::thread::Builder::new()
             .name(format!("voice-shard-{number}"))
@@ -125,15 +125,17 @@ impl EventLoop {
                 readable = self.receive();
             }
             self.shard.handle_timeout(Instant::now(), &mut self.outbox);
+            self.outbox.batch.flush();
         }
         self.shard.close_all(EndReason::NodeStopping, &mut self.outbox);
+        self.outbox.batch.flush();
     }
 
     /// Returns whether the socket may have more.
     fn receive(&mut self) -> bool {
         let mut datagram = [0; DATAGRAM_BYTES_MAX];
         for _ in 0..DATAGRAMS_PER_TURN {
-            match self.outbox.socket.recv_from(&mut datagram) {
+            match self.outbox.batch.receive(&mut datagram) {
                 Ok((len, from)) => {
                     let now = Instant::now();
                     self.shard.handle_datagram(from, &mut datagram[..len], now, &mut self.outbox);
@@ -163,7 +165,7 @@ impl EventLoop {
                 }
                 Command::ShardStats { reply } => {
                     let mut stats = self.shard.stats();
-                    stats.dropped_send = self.outbox.dropped;
+                    stats.dropped_send = self.outbox.batch.dropped();
                     // Whoever asked may have gone.
                     let _ = reply.send(stats);
                 }
@@ -190,11 +192,9 @@ impl EventLoop {
     }
 }
 
-/// Sends each packet at once; one buffer serves all.
+/// Sends what the shard makes of a turn.
 struct SocketOutbox {
-    socket: UdpSocket,
-    buffer: [u8; DATAGRAM_BYTES_MAX],
-    dropped: u64,
+    batch: Batch,
     events: UnboundedSender<VoiceEvent>,
     admission: Arc<Mutex<Admission>>,
 }
@@ -208,14 +208,11 @@ impl SocketOutbox {
 
 impl Outbox for SocketOutbox {
     fn buffer(&mut self) -> &mut [u8] {
-        &mut self.buffer
+        self.batch.buffer()
     }
 
     fn send(&mut self, to: SocketAddr, len: usize) {
-        // Voice that waits is worth nothing: what the kernel has no room for is dropped.
-        if self.socket.send_to(&self.buffer[..len], to).is_err() {
-            self.dropped += 1;
-        }
+        self.batch.push(to, len);
     }
 
     fn event(&mut self, event: Event) {
