@@ -155,9 +155,9 @@ pub enum Event {
         /// The sources that are audible, one's own included while it is sent.
         sources: Vec<SourceId>,
     },
-    /// The microphone, twenty times a second while it is open.
+    /// The microphone while it is open: up to twenty times a second, at least once.
     Input {
-        /// Root mean square of the last 50 ms after processing, in dBFS, -96 to 0.
+        /// Root mean square of the last 50 ms after processing, in dBFS, at most 0; silence may be told as -60.
         level_dbfs: f32,
         /// Probability that somebody speaks, 0 to 1.
         speech: f32,

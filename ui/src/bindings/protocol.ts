@@ -734,7 +734,7 @@ state: SessionState, } | { "type": "speaking",
  */
 sources: Array<SourceId>, } | { "type": "input", 
 /**
- * Root mean square of the last 50 ms after processing, in dBFS, -96 to 0.
+ * Root mean square of the last 50 ms after processing, in dBFS, at most 0; silence may be told as -60.
  */
 levelDbfs: number, 
 /**

@@ -138,7 +138,7 @@ impl Desk {
         // Not whether the gate is open: an open gate sends nothing either while there is silence.
         let lately = self.sent_at.is_some_and(|at| now.saturating_duration_since(at) < SPURT_GAP);
         let sending = self.seat.is_some() && lately && !self.muted && !self.deafened;
-        if let Some(notice) = self.input.update(&report, sending) {
+        if let Some(notice) = self.input.update(report.output.rms_dbfs, report.voice_probability, sending) {
             self.notify(notice);
         }
         let own = self.seat.as_ref().filter(|_| sending).map(|seat| seat.source);

@@ -1,15 +1,18 @@
 //! What people see of the sound: their own level, and who is heard.
 
 use super::Notice;
-use crate::send::CaptureReport;
 use std::time::{Duration, Instant};
 use voicehall_protocol::rtp::{SourceId, VOICE_SLOTS};
 
 /// Frames between two readings of the input: 50 ms.
 const INPUT_FRAMES: u32 = 5;
 
-/// Lowest level shown, in dBFS.
-const FLOOR_DBFS: f32 = -96.0;
+/// Lowest level shown, in dBFS: a silent room. What is quieter is all the same.
+const FLOOR_DBFS: f32 = -60.0;
+
+/// Readings that may look like the one told last before one is told again, a second of them: whoever
+/// looks at the meter draws for each of them, and a microphone that came back has to show up.
+const ALIKE_MAX: u32 = 20;
 
 /// Shortest time between two lists of who is heard.
 const SPEAKING_INTERVAL: Duration = Duration::from_millis(50);
@@ -21,21 +24,33 @@ pub(super) struct InputMeter {
     power: f32,
     speech: f32,
     sending: bool,
+    told: Option<Look>,
+    alike: u32,
 }
 
+/// A reading as people see it: level in dB, probability of speech in twentieths, whether it is sent.
+type Look = (i32, i32, bool);
+
 impl InputMeter {
-    /// Takes what was found out about a frame, and gives a reading every 50 ms.
-    pub(super) fn update(&mut self, report: &CaptureReport, sending: bool) -> Option<Notice> {
+    /// Takes what was found out about a frame, its level after processing in dBFS, and gives a reading every 50 ms while there is
+    /// something new to see.
+    pub(super) fn update(&mut self, rms_dbfs: f32, speech: f32, sending: bool) -> Option<Notice> {
         self.frames += 1;
-        self.power += 10_f32.powf(report.output.rms_dbfs / 10.0);
-        self.speech = self.speech.max(report.voice_probability);
+        self.power += 10_f32.powf(rms_dbfs / 10.0);
+        self.speech = self.speech.max(speech);
         self.sending |= sending;
         if self.frames < INPUT_FRAMES {
             return None;
         }
-        let read = std::mem::take(self);
-        let level_dbfs = (10.0 * (read.power / INPUT_FRAMES as f32).log10()).clamp(FLOOR_DBFS, 0.0);
-        Some(Notice::Input { level_dbfs, speech: read.speech, sending: read.sending })
+        let Self { power, speech, sending, told, alike, .. } = std::mem::take(self);
+        let level_dbfs = (10.0 * (power / INPUT_FRAMES as f32).log10()).clamp(FLOOR_DBFS, 0.0);
+        let look = (level_dbfs.round() as i32, (speech * 20.0).round() as i32, sending);
+        self.told = Some(look);
+        if told == Some(look) && alike + 1 < ALIKE_MAX {
+            self.alike = alike + 1;
+            return None;
+        }
+        Some(Notice::Input { level_dbfs, speech, sending })
     }
 }
 
@@ -94,6 +109,23 @@ impl SpeakingList {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_meter_is_told_when_it_looks_different_and_once_a_second() {
+        let mut meter = InputMeter::default();
+        let mut told = |rms_dbfs, ms: u32| -> Vec<f32> {
+            let notices = (0..ms / 10).filter_map(|_| meter.update(rms_dbfs, 0.0, false));
+            notices
+                .map(|notice| if let Notice::Input { level_dbfs, .. } = notice { level_dbfs } else { 0.0 })
+                .collect()
+        };
+        assert_eq!(told(-200.0, 50), [-60.0]);
+        assert!(told(-75.0, 950).is_empty());
+        assert_eq!(told(-75.0, 3_000), [-60.0; 3]);
+        assert_eq!(told(-20.0, 50).len(), 1);
+        assert_eq!(told(-22.0, 50).len(), 1);
+        assert_eq!(told(-22.1, 50).len(), 0);
+    }
 
     #[test]
     fn tells_who_speaks_only_when_it_changes_and_not_too_often() {
