@@ -75,6 +75,9 @@ pub enum StartError {
         /// Why.
         error: io::Error,
     },
+    /// The certificate or its key.
+    #[error("cannot use the certificate: {0}; see `http.tls_certificate` and `http.tls_key`")]
+    Certificate(io::Error),
     /// The UDP ports.
     #[error(
         "cannot receive voice on {address}, UDP port {port} and up: {error}; see `voice.bind` and `voice.port`"
@@ -125,6 +128,7 @@ impl Server {
         let guild = guilds[0].id();
         let placement = placement(&*store).await.map_err(failed)?;
 
+        let tls = http::tls_config(&config.http).await.map_err(StartError::Certificate)?;
         let listener = TcpListener::bind(config.http.listen)
             .map_err(|error| StartError::Listen { address: config.http.listen, error })?;
         let (voice, voice_events) = start_voice(&config, &placement)?;
@@ -152,7 +156,7 @@ impl Server {
             tokio::spawn(sweep(Arc::clone(&app))),
         ];
         let address = app.config.http.listen;
-        let listening = http::listen(Arc::clone(&app), listener)
+        let listening = http::listen(Arc::clone(&app), listener, tls)
             .await
             .map_err(|error| StartError::Listen { address, error })?;
         let origin = app.config.origin(listening.address.port());

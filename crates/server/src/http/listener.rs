@@ -39,13 +39,16 @@ pub struct Listening {
 /// Binds the port and serves it.
 ///
 /// # Errors
-/// When the port cannot be bound, or certificate or key cannot be used.
-pub async fn listen(app: Arc<App>, listener: TcpListener) -> io::Result<Listening> {
+/// When the port cannot be served.
+pub async fn listen(
+    app: Arc<App>,
+    listener: TcpListener,
+    tls: Option<RustlsConfig>,
+) -> io::Result<Listening> {
     let address = listener.local_addr()?;
     let http = &app.config.http;
     let limit = LimitAcceptor { places: Arc::new(Semaphore::new(http.connections_max)) };
     let handle = Handle::new();
-    let tls = tls_config(http).await?;
     let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
     let mut server =
         axum_server::from_tcp(listener)?.handle(handle.clone()).first_request_timeout(HEAD_TIMEOUT);
@@ -72,7 +75,11 @@ impl Listening {
     }
 }
 
-async fn tls_config(http: &config::Http) -> io::Result<Option<RustlsConfig>> {
+/// The certificate and key that the configuration names, if it does.
+///
+/// # Errors
+/// When one of the files cannot be read, or the two do not make a pair.
+pub async fn tls_config(http: &config::Http) -> io::Result<Option<RustlsConfig>> {
     let (Some(certificate), Some(key)) = (&http.tls_certificate, &http.tls_key) else { return Ok(None) };
     // More than one provider is in the program, so which one has to be said.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();

@@ -12,7 +12,7 @@ mod web;
 
 pub use error::ApiError;
 pub use extract::ClientAddress;
-pub use listener::{Listening, listen};
+pub use listener::{Listening, listen, tls_config};
 
 use crate::app::App;
 use crate::gateway;
