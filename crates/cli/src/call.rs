@@ -203,7 +203,8 @@ impl<'a> Caller<'a> {
                 self.progress.tell(&Step::SignedIn { name: &user.name });
                 self.room.reset(guilds);
                 self.find_channel()?;
-                if self.connected_at.is_none() {
+                // A ticket that was being waited for is lost with the session that asked for it.
+                if self.connected_at.is_none() || self.ask_at.is_some() {
                     self.ask().await;
                 }
             }

@@ -4,6 +4,7 @@ use crate::network::{Host, Network};
 use crate::processes::Process;
 use crate::rig::Rig;
 use crate::wait;
+use nix::sys::signal::Signal;
 use std::net::Ipv4Addr;
 use std::process::Command;
 
@@ -30,29 +31,47 @@ impl Server {
         Self::run(rig, command, "0.0.0.0")
     }
 
-    fn run(rig: &Rig, mut command: Command, address: &str) -> Self {
+    fn run(rig: &Rig, command: Command, address: &str) -> Self {
         let (owner, invite) = (rig.path("owner-link"), rig.path("invite-link"));
+        let (process, port) = Self::serve(rig, command, address, 0);
+        let code = |path| {
+            let link = std::fs::read_to_string(path).expect("the server wrote its links");
+            link.trim().rsplit('/').next().expect("a link ends with a code").to_owned()
+        };
+        Self { process, port, owner_code: code(owner), invite_code: code(invite) }
+    }
+
+    /// Stops a server on loopback as an operator does, and starts it again on its port.
+    pub fn restart(&mut self, rig: &Rig) {
+        self.process.signal(Signal::SIGTERM);
+        assert!(self.process.wait().success(), "the server stops in good order");
+        let command = rig.product("voicehall-server");
+        (self.process, _) = Self::serve(rig, command, "127.0.0.1", self.port);
+    }
+
+    /// Runs it, and waits until it says where it is.
+    fn serve(rig: &Rig, mut command: Command, address: &str, port: u16) -> (Process, u16) {
         command.args(["serve", "--data"]).arg(rig.path("server"));
-        command.arg("--owner-link-file").arg(&owner).arg("--invite-link-file").arg(&invite);
-        command.env("VOICEHALL_HTTP_LISTEN", format!("{address}:0"));
+        command.arg("--owner-link-file").arg(rig.path("owner-link"));
+        command.arg("--invite-link-file").arg(rig.path("invite-link"));
+        command.env("VOICEHALL_HTTP_LISTEN", format!("{address}:{port}"));
         command.env("VOICEHALL_VOICE_BIND", address);
         command.env("VOICEHALL_VOICE_PORT", "0");
         // Tests come and go faster than people do, all from one address.
         for limit in ["REQUESTS", "SIGN_INS", "VOICE_JOINS", "GATEWAY_CONNECTS"] {
             command.env(format!("VOICEHALL_LIMITS_{limit}_PER_MINUTE"), "0");
         }
+        // A server before this one has written into the same log.
+        let written = std::fs::read(rig.path("logs/server.log")).map_or(0, |log| log.len());
         let mut process = rig.start(command, "server");
         let origin = wait::until("the server is up", || {
             process.assert_alive();
-            process.log().lines().find_map(|line| line.strip_prefix("Voicehall is at ").map(str::to_owned))
+            let log = process.log();
+            log[written..].lines().find_map(|line| line.strip_prefix("Voicehall is at ").map(str::to_owned))
         });
         let port =
             origin.rsplit(':').next().and_then(|port| port.parse().ok()).expect("an origin has a port");
-        let code = |path| {
-            let link = std::fs::read_to_string(path).expect("the server wrote its links");
-            link.trim().rsplit('/').next().expect("a link ends with a code").to_owned()
-        };
-        Self { process, port, owner_code: code(owner), invite_code: code(invite) }
+        (process, port)
     }
 
     /// Where it is, for those on the same machine.

@@ -98,3 +98,24 @@ fn a_call_comes_back_by_itself_when_the_network_does() {
     let recorded = wav::read(&heard).1.remove(0);
     assert!(!is_silent(&recorded));
 }
+
+#[test]
+fn a_call_comes_back_by_itself_when_the_server_does() {
+    let rig = Rig::new();
+    let mut server = Server::start(&rig);
+    let speech = speak(&rig, Voice::Alice);
+    let playing = ["--raw", "--loop", "--play", text(&speech.path)];
+    let mut alice = CommandLine::join(&rig, "Alice", &server.invite(), playing);
+    alice.see_connected();
+    let mut bob = CommandLine::join(&rig, "Bob", &server.invite(), []);
+    let hears_alice = |step: &Value| step["names"] == json!(["Alice"]);
+    bob.see("speaking", hears_alice);
+    let known = bob.steps().len();
+    server.restart(&rig);
+    bob.see_after(known, "speaking", |step| step["names"] == json!([]));
+    bob.see_after(known, "connected", |_| true);
+    let known = bob.steps().len();
+    bob.see_after(known, "speaking", hears_alice);
+    bob.leave();
+    alice.leave();
+}
