@@ -220,7 +220,6 @@ impl Control {
             Notice::Speaking(sources) => {
                 if matches!(self.call, Call::Open { .. }) {
                     self.speaking = !sources.is_empty();
-                    tracing::debug!(?sources, "SPEAKING");
                     self.tell(Event::Speaking { sources });
                 }
             }
