@@ -168,11 +168,11 @@ describe('a guild', () => {
     await page.locator('[data-testid=person][data-user=Brigitte]').press('Enter');
     await page.getByTestId('volume').focus();
     await page.keyboard.press('Home');
-    await page.getByTestId('person-popover').getByText('0 %', { exact: true }).waitFor();
+    await page.getByTestId('person-popover').getByText('0%', { exact: true }).waitFor();
     await page.keyboard.press('Escape');
     await page.getByTestId('person-popover').waitFor({ state: 'detached' });
     const tile = page.locator('[data-testid=person][data-user=Brigitte]');
-    await tile.getByText('0 %', { exact: true }).waitFor();
+    await tile.getByText('0%', { exact: true }).waitFor();
   });
 
   it('opens and closes what hangs on a button by that button', async () => {

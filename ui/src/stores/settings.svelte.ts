@@ -6,6 +6,8 @@ export type Theme = 'system' | 'dark' | 'light';
 /** What people chose, on this device. */
 interface Choices {
   theme: Theme;
+  /** A language's tag, or 'system'. */
+  language: string;
   audio: AudioSettings;
   /** Loudness of people, 0 to 2, by [`volumeKey`]; absent for 1. */
   volumes: Record<string, number>;
@@ -19,6 +21,7 @@ interface Choices {
 
 const DEFAULTS: Choices = {
   theme: 'system',
+  language: 'system',
   audio: {
     input: null,
     output: null,

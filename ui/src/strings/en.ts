@@ -1,10 +1,13 @@
 import { PASSWORD_CHARS_MIN, type EndReason, type ErrorCode } from '../bindings/protocol';
+import { formatsOf } from './format';
 
-/** How many of something, in words. */
-const count = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
+const { count, percent, whole } = formatsOf('en');
 
-/** Every word that people see. Dates and numbers are formatted by the browser. */
-export const en = {
+/** Every word that people see. */
+export const strings = {
+  /** The name of this language, in itself. */
+  language: 'English',
+
   app: {
     name: 'Voicehall',
     loading: 'Opening Voicehall…',
@@ -46,7 +49,7 @@ export const en = {
     serverMalformed: 'This is not a server address.',
     lookingUp: 'Looking up the invite…',
     members: (members: number, online: number) =>
-      `${count(members, 'member', 'members')} · ${online} online`,
+      `${count(members, { one: 'member', other: 'members' })} · ${whole(online)} online`,
     ownerInvite: 'This link makes you the owner. It works once.',
     noMicrophone:
       'This page came over an insecure connection, so the browser gives it no microphone. You can listen and write. To speak, open the server’s https:// address or use the desktop app.',
@@ -64,8 +67,8 @@ export const en = {
     members: 'Members',
     showMembers: 'Show members',
     hideMembers: 'Hide members',
-    online: (n: number) => `Online — ${n}`,
-    offline: (n: number) => `Offline — ${n}`,
+    online: (n: number) => `Online — ${whole(n)}`,
+    offline: (n: number) => `Offline — ${whole(n)}`,
     owner: 'Owner',
     guest: 'Guest',
     you: 'you',
@@ -90,9 +93,9 @@ export const en = {
     joinChannel: (name: string) => `Join ${name}`,
     empty: 'Nobody is here yet',
     emptyLead: 'Join, and others will see you and drop in.',
-    inCall: (n: number) => count(n, 'person', 'people'),
+    inCall: (n: number) => count(n, { one: 'person', other: 'people' }),
     people: 'People in this channel',
-    occupants: (n: number) => `${n} in it`,
+    occupants: (n: number) => `${whole(n)} in it`,
     mute: 'Mute',
     unmute: 'Unmute',
     deafen: 'Deafen',
@@ -111,7 +114,7 @@ export const en = {
     youAreMuted: 'A moderator has muted you.',
     youAreDeafened: 'A moderator has deafened you.',
     volume: 'Volume',
-    volumeReset: 'Reset to 100 %',
+    volumeReset: `Reset to ${percent(1)}`,
     serverMute: 'Mute for everyone',
     serverUnmute: 'Allow to speak again',
     serverDeafen: 'Deafen',
@@ -123,7 +126,7 @@ export const en = {
     kickDo: 'Remove',
     quality: 'Connection quality',
     ping: 'Ping',
-    pingValue: (ms: number) => `${Math.round(ms)} ms`,
+    pingValue: (ms: number) => `${whole(ms)} ms`,
     pingUnknown: 'measuring…',
     lossDown: 'Loss, incoming',
     lossUp: 'Loss, outgoing',
@@ -131,9 +134,9 @@ export const en = {
     buffer: 'Buffer',
     down: 'Receiving',
     up: 'Sending',
-    percent: (ratio: number) => `${(ratio * 100).toFixed(ratio > 0 && ratio < 0.1 ? 1 : 0)} %`,
-    bitrate: (bits: number) => `${Math.round(bits / 1000)} kb/s`,
-    lossShort: (ratio: number) => `${Math.round(ratio * 100)} % loss`,
+    percent,
+    bitrate: (bits: number) => `${whole(bits / 1000)} kb/s`,
+    lossShort: (ratio: number) => `${percent(ratio)} loss`,
     qualityGood: 'Good connection',
     qualityFair: 'Fair connection',
     qualityPoor: 'Poor connection',
@@ -161,7 +164,7 @@ export const en = {
     resend: 'Send again',
     discard: 'Discard',
     forbidden: 'You may read here, but not write.',
-    tooLong: (over: number) => `${count(over, 'character', 'characters')} too many`,
+    tooLong: (over: number) => `${count(over, { one: 'character', other: 'characters' })} too many`,
     unknownAuthor: 'Former member',
     log: (channel: string) => `Messages in ${channel}`,
     today: 'Today',
@@ -237,6 +240,8 @@ export const en = {
     themeSystem: 'As the system',
     themeDark: 'Dark',
     themeLight: 'Light',
+    language: 'Language',
+    languageSystem: 'As the system',
     guestHint: 'You are a guest: signing out gives this name up for good.',
     logins: 'Where you are signed in',
     loginCurrent: 'This device',
@@ -295,4 +300,4 @@ export const en = {
 };
 
 /** A catalogue: the same keys, other words. */
-export type Strings = typeof en;
+export type Strings = typeof strings;
