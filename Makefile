@@ -1,5 +1,5 @@
 # Thin: every line calls cargo, npm or xtask. `make run` and `make test` need nothing done before.
-.PHONY: run test bench lint cross setup setup-test ui
+.PHONY: run test bench lint cross screenshots setup setup-test ui
 
 run: setup
 	@cargo xtask run
@@ -16,6 +16,10 @@ bench: setup-test ui
 	cargo xtask bench
 
 lint: setup lint-ui lint-rust
+
+# A picture of every view in both themes and several sizes, in screenshots/.
+screenshots: setup-test ui
+	npm run screenshots
 
 # Type-checks for Windows and macOS, where the compilers for it are; says so where they are not.
 cross: setup ui

@@ -23,6 +23,11 @@ export default defineConfig({
         // The built interface in Chromium: build it first.
         test: { name: 'browser', include: ['e2e/**/*.test.ts'], testTimeout: 60_000 },
       },
+      {
+        extends: true,
+        // No check: pictures for people to look at, of what was built.
+        test: { name: 'screenshots', include: ['e2e/screenshots.ts'], testTimeout: 60_000 },
+      },
     ],
   },
 });

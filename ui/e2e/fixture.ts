@@ -13,6 +13,7 @@ import type {
   ServerMessage,
   User,
 } from '../src/bindings/protocol';
+import { PlayedShell } from './shell';
 
 export const BASE = 'http://localhost:1';
 const DIST = join(import.meta.dirname, '../dist');
@@ -127,13 +128,30 @@ export class Stage {
   /** What the page said on the gateway. */
   readonly said: ClientMessage[] = [];
   readonly violations: string[] = [];
+  /** The gateway says nothing. */
+  mute = false;
   /** Answers a REST call; none for the default answer. */
   answer: (call: string, body: unknown) => { status: number; body: unknown } | null = () => null;
   #send: ((message: ServerMessage) => void) | null = null;
   #close: (() => void) | null = null;
   #seq = 0;
 
-  private constructor(readonly page: Page) {}
+  #settings: object = {};
+  #credentials: object = {};
+  /** There in the app only. */
+  readonly shell: PlayedShell;
+
+  private constructor(readonly page: Page) {
+    this.shell = new PlayedShell(page, {
+      http: (call, body) => this.#answerCall(call, body),
+      socket: (sendText, close) => {
+        const send = (message: ServerMessage) => sendText(JSON.stringify(message));
+        return this.#connect(send, close);
+      },
+      credentials: () => this.#credentials,
+      settings: () => this.#settings,
+    });
+  }
 
   static async open(browser: Browser, options: BrowserContextOptions = {}): Promise<Stage> {
     const context = await browser.newContext({
@@ -145,8 +163,23 @@ export class Stage {
     return stage;
   }
 
-  /** Opens the page as somebody who is signed in. */
+  /** Opens the interface as the desktop app does. */
+  static async openApp(browser: Browser, options: BrowserContextOptions = {}): Promise<Stage> {
+    const stage = await Stage.open(browser, options);
+    await stage.shell.install();
+    return stage;
+  }
+
+  /** Opens the page as somebody who is signed in, and waits for a guild. */
   async signedIn(settings: object = {}): Promise<void> {
+    await this.enter(settings);
+    await this.page.getByTestId('guild-switcher').waitFor();
+  }
+
+  /** Opens the page as somebody who is signed in. */
+  async enter(settings: object = {}): Promise<void> {
+    this.#settings = settings;
+    this.#credentials = { [BASE]: { token: 't' } };
     await this.page.addInitScript(
       ([base, chosen]) => {
         localStorage.setItem('voicehall.credentials', `{"${base}":{"token":"t"}}`);
@@ -155,7 +188,6 @@ export class Stage {
       [BASE, JSON.stringify(settings)] as const,
     );
     await this.page.goto(BASE);
-    await this.page.getByTestId('guild-switcher').waitFor();
   }
 
   /** Sends one event on the gateway. */
@@ -181,8 +213,7 @@ export class Stage {
       const { pathname } = new URL(route.request().url());
       if (pathname.startsWith('/api/') || pathname === '/voice/join') {
         const call = `${route.request().method()} ${pathname}`;
-        this.requests.push(call);
-        const { status, body } = this.#respond(call, route.request().postDataJSON());
+        const { status, body } = this.#answerCall(call, route.request().postDataJSON());
         await route.fulfill({ status, json: body });
         return;
       }
@@ -194,15 +225,27 @@ export class Stage {
     });
     await this.page.routeWebSocket(/\/gateway$/, (socket) => {
       const send = (message: ServerMessage) => socket.send(JSON.stringify(message));
-      this.#send = send;
-      this.#close = () => void socket.close({ code: 4000 });
-      socket.onMessage((text) => this.#hear(JSON.parse(String(text)) as ClientMessage, send));
-      send({ op: 'hello', protocol: 1, heartbeatIntervalMs: 30_000 });
+      const hear = this.#connect(send, () => void socket.close({ code: 4000 }));
+      socket.onMessage((text) => hear(String(text)));
     });
+  }
+
+  /** A gateway socket is open; returns what hears the page. */
+  #connect(send: (message: ServerMessage) => void, close: () => void): (text: string) => void {
+    this.#send = send;
+    this.#close = close;
+    send({ op: 'hello', protocol: 1, heartbeatIntervalMs: 30_000 });
+    return (text) => this.#hear(JSON.parse(text) as ClientMessage, send);
+  }
+
+  #answerCall(call: string, body: unknown): { status: number; body: unknown } {
+    this.requests.push(call);
+    return this.#respond(call, body);
   }
 
   #hear(message: ClientMessage, send: (message: ServerMessage) => void): void {
     this.said.push(message);
+    if (this.mute) return;
     if (message.op === 'identify') {
       this.#seq = 0;
       send({ op: 'ready', session: '1', user: this.user, guilds: this.guilds });
@@ -239,4 +282,18 @@ export class Stage {
     }
     return { status: 404, body: { code: 'notFound', message: call } };
   }
+}
+
+/** Waits until nothing moves any more: animations would be seen half-way. */
+export async function settled(page: Page): Promise<void> {
+  await page.waitForFunction(
+    () =>
+      document
+        .getAnimations()
+        .every((animation) => animation.effect?.getTiming().iterations === Infinity),
+    null,
+    {
+      timeout: 10_000,
+    },
+  );
 }

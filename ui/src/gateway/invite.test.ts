@@ -44,5 +44,6 @@ describe("a server's address", () => {
     ['https://host/join/abc', 'https://host'],
     ['', null],
     ['https://', null],
+    ['not an address', null],
   ])('%j is %j', (text, base) => expect(parseServerAddress(text)).toBe(base));
 });

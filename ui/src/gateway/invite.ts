@@ -24,7 +24,9 @@ export function inviteLink({ base, code }: InviteLink): string {
 
 /** Reads a server's address: as much of a link as people know. */
 export function parseServerAddress(text: string): string | null {
-  const url = text.trim() === '' ? null : parseUrl(withScheme(text.trim()));
+  const trimmed = text.trim();
+  // Some browsers take a space for a part of the host's name.
+  const url = trimmed === '' || /\s/.test(trimmed) ? null : parseUrl(withScheme(trimmed));
   return url && /^https?:$/.test(url.protocol) ? url.origin : null;
 }
 

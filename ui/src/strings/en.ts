@@ -48,6 +48,7 @@ export const strings = {
     serverPlaceholder: 'voice.example.org',
     serverMalformed: 'This is not a server address.',
     lookingUp: 'Looking up the invite…',
+    otherLink: 'Use another link',
     members: (members: number, online: number) =>
       `${count(members, { one: 'member', other: 'members' })} · ${whole(online)} online`,
     ownerInvite: 'This link makes you the owner. It works once.',
@@ -58,6 +59,7 @@ export const strings = {
   guild: {
     switch: (name: string) => `${name}: switch guild`,
     joinAnother: 'Join another guild…',
+    joinFirst: 'Join a guild',
     settings: 'Settings',
     invite: 'Invite people',
     channels: 'Channels',
@@ -253,6 +255,41 @@ export const strings = {
     signOutGuestConfirm: 'Sign out and give up this guest name?',
     noServers: 'You are not signed in anywhere.',
     loading: 'Loading…',
+  },
+
+  switcher: {
+    title: 'Go to',
+    placeholder: 'A guild, a channel or a person',
+    results: 'What fits',
+    nothing: 'Nothing fits.',
+    guild: 'Guild',
+    away: (guild: string) => `${guild} · offline`,
+  },
+
+  shortcuts: {
+    title: 'Keyboard shortcuts',
+    names: {
+      mute: 'Mute or unmute',
+      deafen: 'Deafen or undeafen',
+      switcher: 'Go to a guild, a channel or a person',
+      channelUp: 'Previous channel',
+      channelDown: 'Next channel',
+      settings: 'Settings',
+      shortcuts: 'This list',
+    },
+    keys: { ctrl: 'Ctrl', alt: 'Alt', shift: 'Shift' },
+    lists: 'Tab moves between areas, arrow keys within a list. Enter chooses, Escape closes.',
+  },
+
+  /** Said to screen readers. */
+  announce: {
+    joined: (name: string) => `${name} joined`,
+    left: (name: string) => `${name} left`,
+    muted: 'Muted',
+    unmuted: 'Unmuted',
+    deafened: 'Deafened',
+    undeafened: 'Undeafened',
+    back: 'Connection to the server restored',
   },
 
   notices: {

@@ -1,1 +1,2 @@
+export type { Strings } from './en';
 export { formatDate, language, languages, t } from './language.svelte';
