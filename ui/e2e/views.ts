@@ -1,5 +1,6 @@
 /** Every view there is, and how to get to it: for pictures and for the check of accessibility. */
 import type { Page } from 'playwright-core';
+import type { CallStats } from '../src/bindings/protocol';
 import { BASE, voiceState, type Stage } from './fixture';
 import { OWN_SOURCE } from './shell';
 
@@ -37,6 +38,33 @@ export async function inCall(stage: Stage, settings: object = {}): Promise<void>
   stage.shell.engine({ type: 'speaking', sources: [8] });
   await stage.page.locator('[data-testid=person][data-speaking=true]').waitFor();
 }
+
+/** A call that has gone on for a while, with its panel open. */
+export async function quality(stage: Stage, changes: Partial<CallStats> = {}): Promise<void> {
+  await inCall(stage);
+  for (let second = 0; second < 90; second++) {
+    const wave = Math.sin(second / 7) + Math.sin(second / 2.3) / 2;
+    const stats = { ...STATS, rttMs: 28 + 4 * wave, jitterMs: 3 + wave, ...changes };
+    if (second > 50 && second < 56) stats.lossDown = 0.03;
+    stats.bitrateDown = Math.round(52_000 + 9_000 * wave);
+    stage.shell.engine({ type: 'stats', stats });
+  }
+  await stage.page.getByTestId('quality').click();
+  await stage.page.getByTestId('quality-details').waitFor();
+}
+
+const STATS: CallStats = {
+  rttMs: 28,
+  lossDown: 0,
+  lossUp: 0.004,
+  jitterMs: 3,
+  bufferMs: 38,
+  bitrateDown: 52_000,
+  bitrateUp: 61_000,
+  codec: 'opus',
+  packetMs: 20,
+  delays: { captureMs: 6, processingMs: 26.5, networkMs: 28, bufferMs: 38, playbackMs: 12 },
+};
 
 async function section(stage: Stage, key: string): Promise<void> {
   await stage.signedIn();
@@ -120,6 +148,40 @@ export const VIEWS: View[] = [
       await inCall(stage);
       stage.shell.engine({ type: 'problem', problem: 'noInput' });
       await stage.page.getByTestId('problem').waitFor();
+    },
+  },
+  { name: 'call quality', app: true, open: (stage) => quality(stage) },
+  {
+    name: 'call quality as a table',
+    app: true,
+    open: async (stage) => {
+      await quality(stage);
+      await stage.page.locator('summary').click();
+    },
+  },
+  {
+    name: 'quick switcher',
+    app: true,
+    open: async (stage) => {
+      await stage.signedIn();
+      await stage.page.keyboard.press('Control+k');
+    },
+  },
+  {
+    name: 'quick switcher search',
+    app: true,
+    open: async (stage) => {
+      await stage.signedIn();
+      await stage.page.keyboard.press('Control+k');
+      await stage.page.keyboard.type('a');
+    },
+  },
+  {
+    name: 'shortcuts',
+    app: true,
+    open: async (stage) => {
+      await stage.signedIn();
+      await stage.page.keyboard.press('Control+/');
     },
   },
   {

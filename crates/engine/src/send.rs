@@ -1,6 +1,7 @@
 //! The send path: the microphone's frames in, RTP packets out. It knows no socket and no clock.
 
 use crate::packet::MicrophonePacket;
+use std::time::Duration;
 use voicehall_audio::{
     AudioError, EncoderConfig, Frame, FrameDuration, GateMode, NoiseSuppression, Uplink, UplinkConfig,
     UplinkEncoder, UplinkEncoderConfig, VoiceActivity,
@@ -12,6 +13,13 @@ pub use voicehall_audio::CaptureReport;
 /// Expected loss that the encoder is told at most, in percent: beyond it in-band FEC leaves too
 /// little of the bitrate for the frame itself.
 const EXPECTED_LOSS_PERCENT_MAX: u8 = 30;
+
+/// What the codec looks ahead (libopus at 48 kHz, in every mode but the restricted one): the packet
+/// that holds a sound leaves that much later.
+const CODEC_LOOKAHEAD: Duration = Duration::from_micros(6_500);
+
+/// What strong noise suppression holds back, at most: its frames overlap by half.
+const STRONG_SUPPRESSION: Duration = Duration::from_millis(10);
 
 /// One microphone on its way to the network.
 #[derive(Debug)]
@@ -66,6 +74,22 @@ impl Sender {
     /// Processes 10 ms for a meter alone: nothing is encoded.
     pub fn meter(&mut self, frame: &mut Frame, reference: Option<&Frame>) -> CaptureReport {
         self.uplink.process(frame, reference)
+    }
+
+    /// Voice in one packet.
+    #[must_use]
+    pub fn packet(&self) -> Duration {
+        match duration(&self.settings) {
+            FrameDuration::Ms10 => Duration::from_millis(10),
+            FrameDuration::Ms20 => Duration::from_millis(20),
+        }
+    }
+
+    /// From the moment a sample is captured until the packet that holds it is ready.
+    #[must_use]
+    pub fn delay(&self) -> Duration {
+        let strong = self.settings.noise_suppression == protocol::NoiseSuppression::Strong;
+        self.packet() + CODEC_LOOKAHEAD + if strong { STRONG_SUPPRESSION } else { Duration::ZERO }
     }
 
     /// Lets time pass without a frame, for a microphone that was closed meanwhile.

@@ -67,6 +67,8 @@ pub fn typescript() -> String {
         engine::Event,
         engine::SessionState,
         engine::CallStats,
+        engine::Codec,
+        engine::StageDelays,
         engine::Device,
         engine::Problem,
     );

@@ -238,6 +238,41 @@ pub struct CallStats {
     pub bitrate_down: u32,
     /// Bits per second sent.
     pub bitrate_up: u32,
+    /// What carries the voice; none until known.
+    pub codec: Option<Codec>,
+    /// Voice in one packet sent, in milliseconds; none until known.
+    pub packet_ms: Option<f32>,
+    /// Where a voice's delay comes from.
+    pub delays: StageDelays,
+}
+
+/// What carries a voice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum Codec {
+    /// Opus at 48 kHz.
+    Opus,
+}
+
+/// Delay of a voice from mouth to ear by stage, in milliseconds, as far as this end knows: its own
+/// microphone and processing, its way to the voice node and back as a stand-in for both halves, and
+/// its own buffer and speaker. With two ends alike it is what either hears of the other. What is
+/// not known is none, never a guess.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, Default)]
+#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct StageDelays {
+    /// From the air to the program: the device, its driver, the sound server, and what waits here.
+    pub capture_ms: Option<f32>,
+    /// Processing and encoding: the time to fill a packet, and what the codec looks ahead.
+    pub processing_ms: Option<f32>,
+    /// From one client over the voice node to another: twice half a round trip.
+    pub network_ms: Option<f32>,
+    /// Waiting in the jitter buffer.
+    pub buffer_ms: Option<f32>,
+    /// From the program to the air: what is queued, the sound server, the driver, the device.
+    pub playback_ms: Option<f32>,
 }
 
 /// A microphone or speaker.

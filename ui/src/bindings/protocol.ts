@@ -812,7 +812,43 @@ bitrateDown: number,
 /**
  * Bits per second sent.
  */
-bitrateUp: number, };
+bitrateUp: number, 
+/**
+ * What carries the voice; none until known.
+ */
+codec: Codec | null, 
+/**
+ * Voice in one packet sent, in milliseconds; none until known.
+ */
+packetMs: number | null, 
+/**
+ * Where a voice's delay comes from.
+ */
+delays: StageDelays, };
+
+export type Codec = "opus";
+
+export type StageDelays = { 
+/**
+ * From the air to the program: the device, its driver, the sound server, and what waits here.
+ */
+captureMs: number | null, 
+/**
+ * Processing and encoding: the time to fill a packet, and what the codec looks ahead.
+ */
+processingMs: number | null, 
+/**
+ * From one client over the voice node to another: twice half a round trip.
+ */
+networkMs: number | null, 
+/**
+ * Waiting in the jitter buffer.
+ */
+bufferMs: number | null, 
+/**
+ * From the program to the air: what is queued, the sound server, the driver, the device.
+ */
+playbackMs: number | null, };
 
 export type AudioDevice = { 
 /**

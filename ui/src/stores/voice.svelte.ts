@@ -49,6 +49,9 @@ export interface Devices {
   outputInUse: string | null;
 }
 
+/** Two minutes of figures. */
+export const HISTORY_MAX = 120;
+
 /** Attempts before a call that never connected is given up: something is in its way. */
 const FIRST_ATTEMPTS_MAX = 3;
 /** Attempts before a call that did connect is given up: about five minutes. */
@@ -85,6 +88,8 @@ export class Voice {
   speaking = $state.raw<ReadonlySet<SourceId>>(new Set());
   input = $state.raw<Input | null>(null);
   stats = $state.raw<CallStats | null>(null);
+  /** The figures of the last two minutes of the call, one a second, oldest first. */
+  history = $state.raw<readonly CallStats[]>([]);
   devices = $state.raw<Devices>({ inputs: [], outputs: [], inputInUse: null, outputInUse: null });
   problem = $state.raw<Problem | null>(null);
   readonly #backoff: Backoff;
@@ -137,6 +142,7 @@ export class Voice {
     this.#backoff.reset();
     this.#sentVolumes.clear();
     this.stats = null;
+    this.history = [];
     this.call = { phase: 'joining', place };
     void this.#attempt(place);
   }
@@ -238,6 +244,7 @@ export class Voice {
         break;
       case 'stats':
         this.stats = event.stats;
+        this.history = [...this.history, event.stats].slice(-HISTORY_MAX);
         break;
       case 'devices':
         this.devices = event;
@@ -317,6 +324,7 @@ export class Voice {
     this.engine.send({ type: 'leave' });
     this.speaking = new Set();
     this.stats = null;
+    this.history = [];
     this.call = call;
   }
 

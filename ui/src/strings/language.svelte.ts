@@ -29,7 +29,7 @@ class Language {
   #preferred = $state.raw<readonly string[]>(navigator.languages);
 
   constructor() {
-    globalThis.addEventListener('languagechange', () => (this.#preferred = navigator.languages));
+    window.addEventListener('languagechange', () => (this.#preferred = navigator.languages));
   }
 
   /** A tag of [`languages`]; anything else follows the system. */

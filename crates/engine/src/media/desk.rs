@@ -190,6 +190,11 @@ impl Desk {
         self.seat.as_ref().map(|seat| &seat.receiver)
     }
 
+    /// The microphone's way to the network.
+    pub(super) fn sender(&self) -> &Sender {
+        &self.sender
+    }
+
     pub(super) fn notify(&self, notice: Notice) {
         // The engine's task reads these between other things; what does not fit is superseded by
         // the next one anyway.

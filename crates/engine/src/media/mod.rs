@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use voicehall_audio::{FRAME_SAMPLES, Frame};
-use voicehall_device::{DeviceChoice, Microphone, Speaker};
+use voicehall_device::{DeviceChoice, Microphone, Speaker, StreamStatus};
 use voicehall_protocol::engine::AudioSettings;
 use voicehall_protocol::rtp::SourceId;
 
@@ -100,6 +100,17 @@ pub(crate) struct Quality {
     pub payload_bytes: u64,
     pub jitter: Duration,
     pub buffer: Duration,
+    /// Voice in one packet sent.
+    pub packet: Duration,
+    pub delays: OwnDelays,
+}
+
+/// What this machine adds to a voice's delay; none is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct OwnDelays {
+    pub capture: Option<Duration>,
+    pub processing: Duration,
+    pub playback: Option<Duration>,
 }
 
 /// The thread's handle. Dropping it ends the thread.
@@ -255,6 +266,21 @@ impl Media {
             quality.buffer = quality.buffer.max(slot.delay_current);
         }
         quality.jitter = receiver.jitter();
+        quality.packet = self.desk.sender().packet();
+        quality.delays = self.delays();
         Some(quality)
+    }
+
+    fn delays(&self) -> OwnDelays {
+        // A system that does not tell its latency says 0.
+        let tells = |status: &&StreamStatus| !status.device_latency().is_zero();
+        let microphone = self.microphone.as_ref().and_then(Microphone::status).filter(tells);
+        let speaker = self.speaker.as_ref().filter(|speaker| speaker.status().as_ref().is_some_and(tells));
+        OwnDelays {
+            // What waits for a packet to fill counts as processing.
+            capture: microphone.map(StreamStatus::device_latency),
+            processing: self.desk.sender().delay(),
+            playback: speaker.map(Speaker::latency),
+        }
     }
 }

@@ -258,7 +258,10 @@ export class BrowserEngine implements Engine {
 
   async #tellStats(): Promise<void> {
     const session = this.#session;
-    const stats = await session?.stats();
+    const stats = await session?.stats({
+      captureMs: this.#microphone.latencyMs,
+      playbackMs: playbackMs(this.#context),
+    });
     if (stats && session === this.#session) this.#emit({ type: 'stats', stats });
   }
 
@@ -269,4 +272,11 @@ export class BrowserEngine implements Engine {
   #emit(event: EngineEvent): void {
     for (const subscriber of this.#subscribers) subscriber(event);
   }
+}
+
+/** From a sample that is played to the air; none where the browser does not say. */
+function playbackMs(context: AudioContext): number | null {
+  // Absent in some browsers, whatever the type says.
+  const output = context.outputLatency as number | undefined;
+  return output === undefined || output <= 0 ? null : (context.baseLatency + output) * 1000;
 }

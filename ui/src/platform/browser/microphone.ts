@@ -30,6 +30,14 @@ export class Microphone {
     return this.#stream?.getAudioTracks()[0]?.label ?? null;
   }
 
+  /** From the air to the page, as the browser tells it; none while closed, or if it does not. */
+  get latencyMs(): number | null {
+    const settings: (MediaTrackSettings & { latency?: number }) | undefined = this.#stream
+      ?.getAudioTracks()[0]
+      ?.getSettings();
+    return settings?.latency ? settings.latency * 1000 : null;
+  }
+
   /** The track to send: the device's own where its gain is untouched, for no delay is added. */
   get track(): MediaStreamTrack | null {
     return (

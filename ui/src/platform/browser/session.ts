@@ -8,7 +8,7 @@ import type {
 import { PathWatch } from './path-watch';
 import type { Peer } from './peer';
 import { voiceNodeOffer } from './sdp';
-import { isNominatedPair, StatsMeter } from './stats';
+import { isNominatedPair, StatsMeter, type OwnDelays } from './stats';
 
 /** The voice node answers a join at once or not at all. */
 const JOIN_TIMEOUT_MS = 5_000;
@@ -66,7 +66,7 @@ export class VoiceSession {
   }
 
   /** The figures of the last second. */
-  async stats(): Promise<CallStats | null> {
+  async stats(own: OwnDelays): Promise<CallStats | null> {
     if (this.#over || !this.#connection) return null;
     const report = await this.#connection.getStats();
     const entries: RTCStats[] = [];
@@ -75,7 +75,7 @@ export class VoiceSession {
     if (pair && this.#path.isDead(pair, performance.now())) {
       this.#end({ state: 'lost' });
     }
-    return this.#stats.read(entries);
+    return this.#stats.read(entries, own);
   }
 
   /** Ends without a word: whoever asks for it knows. */

@@ -7,16 +7,29 @@ interface Counters {
   lost: number;
   bytesDown: number;
   bytesUp: number;
+  packetsUp: number;
   /** Per slot: seconds that samples spent in the jitter buffer, and how many samples. */
   buffers: Map<string, { delayS: number; emitted: number }>;
 }
 
+/** What the browser's sound adds to a voice's delay, in milliseconds; none where it does not say. */
+export interface OwnDelays {
+  captureMs: number | null;
+  playbackMs: number | null;
+}
+
+/** What the codec looks ahead (libopus at 48 kHz): the packet of a sound leaves that much later. */
+const CODEC_LOOKAHEAD_MS = 6.5;
+/** Lengths of a packet, in the order in which they are likely. */
+const PACKETS_MS = [20, 10, 40, 60];
+
 /** Turns the browser's running totals into the figures of the last second. */
 export class StatsMeter {
   #before: Counters | null = null;
+  #packetMs: number | null = null;
 
   /** The figures since the call before; none the first time. */
-  read(report: Iterable<RTCStats>): CallStats | null {
+  read(report: Iterable<RTCStats>, own: OwnDelays): CallStats | null {
     const entries = [...report];
     const inbound = entries.filter(isInbound);
     const remote = entries.find(isRemoteInbound);
@@ -30,16 +43,33 @@ export class StatsMeter {
     const received = now.received - before.received;
     const lost = Math.max(0, now.lost - before.lost);
     const rtt = pair?.currentRoundTripTime ?? remote?.roundTripTime;
+    const rttMs = rtt === undefined ? null : rtt * 1000;
+    const buffer = bufferMs(before, now);
+    this.#packetMs = packetMs((now.packetsUp - before.packetsUp) / seconds) ?? this.#packetMs;
     return {
-      rttMs: rtt === undefined ? null : rtt * 1000,
+      rttMs,
       lossDown: received + lost > 0 ? lost / (received + lost) : 0,
       lossUp: remote?.fractionLost ?? 0,
       jitterMs: Math.max(0, ...inbound.map(({ jitter }) => jitter ?? 0)) * 1000,
-      bufferMs: bufferMs(before, now),
+      bufferMs: buffer,
       bitrateDown: Math.round(((now.bytesDown - before.bytesDown) * 8) / seconds),
       bitrateUp: Math.round(((now.bytesUp - before.bytesUp) * 8) / seconds),
+      codec: entries.some(isOpus) ? 'opus' : null,
+      packetMs: this.#packetMs,
+      delays: {
+        ...own,
+        processingMs: this.#packetMs === null ? null : this.#packetMs + CODEC_LOOKAHEAD_MS,
+        networkMs: rttMs,
+        bufferMs: buffer > 0 ? buffer : null,
+      },
     };
   }
+}
+
+/** The browser does not tell how long its packets are. Their pace does, while somebody speaks. */
+function packetMs(packetsPerSecond: number): number | null {
+  const found = PACKETS_MS.find((ms) => Math.abs((packetsPerSecond * ms) / 1000 - 1) < 0.1);
+  return found ?? null;
 }
 
 interface RemoteInbound extends RTCStats {
@@ -53,6 +83,9 @@ const isOutbound = (entry: RTCStats): entry is RTCOutboundRtpStreamStats =>
   entry.type === 'outbound-rtp';
 const isRemoteInbound = (entry: RTCStats): entry is RemoteInbound =>
   entry.type === 'remote-inbound-rtp';
+const isOpus = (entry: RTCStats): boolean =>
+  entry.type === 'codec' &&
+  /opus/i.test((entry as RTCStats & { mimeType?: string }).mimeType ?? '');
 /** The path in use. */
 export const isNominatedPair = (entry: RTCStats): entry is RTCIceCandidatePairStats =>
   entry.type === 'candidate-pair' && (entry as RTCIceCandidatePairStats).nominated === true;
@@ -70,6 +103,7 @@ function countersOf(
     lost: sum((entry) => entry.packetsLost),
     bytesDown: sum((entry) => entry.bytesReceived),
     bytesUp: outbound?.bytesSent ?? 0,
+    packetsUp: outbound?.packetsSent ?? 0,
     buffers: new Map(
       inbound.map((entry) => [
         entry.id,
