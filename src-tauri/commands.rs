@@ -2,14 +2,19 @@
 //! one line to the module that does it. A command that is added here is also added to
 //! `permissions/shell.toml`, or the window is refused it.
 
+use crate::control::Pending;
+use crate::desktop::{Desktop, Facts, Notification};
 use crate::engine_bridge::EngineBridge;
 use crate::http::{Answer, Client, Request};
 use crate::launch::Launch;
+use crate::presence::{Presence, ShellEvent};
 use crate::socket::{SocketEvent, Sockets};
 use crate::storage::Storage;
 use serde_json::Value;
+use std::sync::Arc;
 use tauri::ipc::{Channel, Invoke};
-use tauri::{State, Wry};
+use tauri::{AppHandle, State, Wry};
+use voicehall_protocol::control::Answer as ControlAnswer;
 use voicehall_protocol::engine::{Command, Event};
 
 /// Errors cross to the UI as text for its log; what it acts on are the commands' answers.
@@ -29,6 +34,17 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         credentials_load,
         credentials_save,
         launch_link,
+        control_answer,
+        shell_present,
+        shell_facts,
+        shell_autostart,
+        shell_notify,
+        shell_hide,
+        shell_quit,
+        mini_open,
+        mini_set,
+        mini_get,
+        mini_act,
     ]
 }
 
@@ -93,6 +109,77 @@ fn credentials_save(storage: State<'_, Storage>, credentials: Value) -> Outcome<
 #[tauri::command]
 fn launch_link(launch: State<'_, Launch>) -> Option<String> {
     launch.take_link()
+}
+
+#[tauri::command]
+fn control_answer(pending: State<'_, Arc<Pending>>, id: u32, answer: ControlAnswer) {
+    pending.answer(id, answer);
+}
+
+// On the main thread, as every command that is not asynchronous: trays change there.
+#[tauri::command]
+fn shell_present(desktop: State<'_, Desktop>, presence: Presence) {
+    desktop.present(presence);
+}
+
+#[tauri::command]
+fn shell_facts(desktop: State<'_, Desktop>, storage: State<'_, Storage>) -> Facts {
+    desktop.facts(&storage)
+}
+
+#[tauri::command(async)]
+fn shell_autostart(desktop: State<'_, Desktop>, enabled: bool) -> Outcome<()> {
+    desktop.set_autostart(enabled).map_err(text)
+}
+
+#[tauri::command(async)]
+fn shell_notify(desktop: State<'_, Desktop>, notification: Notification) -> Outcome<()> {
+    desktop.notify(&notification).map_err(text)
+}
+
+#[tauri::command]
+fn shell_hide(desktop: State<'_, Desktop>) {
+    desktop.hide();
+}
+
+#[tauri::command]
+fn shell_quit(app: AppHandle) {
+    app.exit(0);
+}
+
+#[tauri::command]
+fn mini_open(desktop: State<'_, Desktop>) {
+    desktop.open_mini();
+}
+
+#[tauri::command]
+fn mini_set(desktop: State<'_, Desktop>, content: Value) {
+    desktop.set_mini(content);
+}
+
+#[tauri::command]
+fn mini_get(desktop: State<'_, Desktop>) -> Value {
+    desktop.mini()
+}
+
+#[tauri::command]
+fn mini_act(desktop: State<'_, Desktop>, action: MiniAction) {
+    match action {
+        MiniAction::Mute => desktop.tell(ShellEvent::ToggleMute {}),
+        MiniAction::Leave => desktop.tell(ShellEvent::Leave {}),
+        MiniAction::Show => desktop.show(),
+        MiniAction::Close => desktop.close_mini(),
+    }
+}
+
+/// What people do in the small window.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum MiniAction {
+    Mute,
+    Leave,
+    Show,
+    Close,
 }
 
 fn text(error: impl std::fmt::Display) -> String {

@@ -1,6 +1,10 @@
-//! With what the app was started: `voicehall [--link LINK | LINK]`, or `VOICEHALL_LINK`.
+//! With what the app was started: `voicehall [--background] [--link LINK | LINK]`, or
+//! `VOICEHALL_LINK`. An app that runs already is handed the arguments of one that is started.
 
 use std::sync::Mutex;
+
+/// Starts in the tray: what the desktop says that starts the app by itself.
+pub const BACKGROUND: &str = "--background";
 
 /// Refused arguments.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -9,14 +13,15 @@ pub enum LaunchError {
     #[error("--link needs an invite link")]
     LinkMissing,
     /// Something else than one link.
-    #[error("unknown argument '{0}'; usage: voicehall [--link LINK]")]
+    #[error("unknown argument '{0}'; usage: voicehall [--background] [--link LINK]")]
     Unknown(String),
 }
 
-/// The invite link the app was started with, until the UI has taken it.
+/// How the app was started, and the last link it was given, until the UI has taken it.
 #[derive(Debug)]
 pub struct Launch {
     link: Mutex<Option<String>>,
+    background: bool,
 }
 
 impl Launch {
@@ -26,19 +31,36 @@ impl Launch {
         Self::new(arguments, std::env::var("VOICEHALL_LINK").ok())
     }
 
+    /// Reads the arguments of an app that was started while this one runs.
+    pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, LaunchError> {
+        Self::new(arguments, None)
+    }
+
     fn new(
         mut arguments: impl Iterator<Item = String>,
         environment: Option<String>,
     ) -> Result<Self, LaunchError> {
         let mut link = environment.filter(|link| !link.is_empty());
+        let mut background = false;
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--link" => link = Some(arguments.next().ok_or(LaunchError::LinkMissing)?),
+                BACKGROUND => background = true,
                 _ if is_link(&argument) => link = Some(argument),
                 _ => return Err(LaunchError::Unknown(argument)),
             }
         }
-        Ok(Self { link: Mutex::new(link) })
+        Ok(Self { link: Mutex::new(link), background })
+    }
+
+    /// Whether nobody asked to see a window: the system started the app, and not for a link.
+    pub fn in_background(&self) -> bool {
+        self.background && self.link.lock().expect("nothing panics while holding it").is_none()
+    }
+
+    /// Keeps a link until the UI takes it; one that it has not taken yet is forgotten.
+    pub fn put_link(&self, link: String) {
+        *self.link.lock().expect("nothing panics while holding it") = Some(link);
     }
 
     /// Takes the link: a page that loads again must not follow a one-time link twice.
@@ -81,9 +103,21 @@ mod tests {
     }
 
     #[test]
+    fn an_app_that_the_system_starts_shows_no_window_unless_for_a_link() {
+        let in_background = |arguments: &[&str]| {
+            Launch::parse(arguments.iter().map(|argument| argument.to_string())).unwrap().in_background()
+        };
+        assert!(in_background(&["--background"]));
+        assert!(!in_background(&[]));
+        assert!(!in_background(&["--background", "voicehall://join/a.example/x"]));
+    }
+
+    #[test]
     fn a_link_is_taken_once() {
         let launch = Launch::new(std::iter::empty(), Some("https://a.example".to_owned())).unwrap();
         assert!(launch.take_link().is_some());
         assert_eq!(launch.take_link(), None);
+        launch.put_link("https://b.example".to_owned());
+        assert_eq!(launch.take_link().as_deref(), Some("https://b.example"));
     }
 }

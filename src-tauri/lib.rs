@@ -2,22 +2,32 @@
 //!
 //! The UI asks through [`commands`], the engine answers through [`engine_bridge`], the gateway's
 //! WebSocket lives in [`socket`], REST calls go through [`http`], and what is kept on this device
-//! lies in [`storage`]. Nothing here knows what a guild or a call is.
+//! lies in [`storage`]. [`desktop`] is the app's windows and its tray, [`control`] the door for other
+//! programs. Nothing here knows what a guild or a call is.
 
 mod commands;
+mod control;
+mod desktop;
 mod engine_bridge;
 mod http;
 mod launch;
+mod presence;
 mod socket;
 mod storage;
 mod tls;
+mod tray;
+mod tray_host;
 
+use desktop::Desktop;
 use engine_bridge::EngineBridge;
 use launch::Launch;
+use presence::ShellEvent;
 use std::process::ExitCode;
+use std::sync::Arc;
 use storage::Storage;
 use tauri::webview::PageLoadEvent;
-use tauri::{App, Manager, RunEvent};
+use tauri::{App, AppHandle, Manager, RunEvent};
+use tauri_plugin_window_state::StateFlags;
 use tracing_subscriber::EnvFilter;
 
 /// Runs the app until its last window is closed.
@@ -30,12 +40,21 @@ pub fn run() -> ExitCode {
         }
     };
     log_to_stderr();
+    // First, so that a second app hands over before it has begun anything.
+    let single = tauri_plugin_single_instance::init(|app, arguments, _| opened_again(app, arguments));
+    // Whether the window shows is not remembered: an app that was closed into the tray opens.
+    let remembered = StateFlags::all() - StateFlags::VISIBLE - StateFlags::DECORATIONS;
     let app = tauri::Builder::default()
+        .plugin(single)
+        .plugin(tauri_plugin_window_state::Builder::new().with_state_flags(remembered).build())
+        .plugin(tauri_plugin_notification::init())
+        .plugin(tauri_plugin_autostart::Builder::new().arg(launch::BACKGROUND).build())
         .invoke_handler(commands::handler())
         .setup(move |app| set_up(app, launch))
+        .on_window_event(|window, event| window.state::<Desktop>().on_window_event(window, event))
         .on_page_load(|webview, load| {
             // A page that loads anew knows nothing of its predecessor's sockets and call.
-            if load.event() == PageLoadEvent::Started {
+            if load.event() == PageLoadEvent::Started && webview.label() == desktop::MAIN {
                 webview.state::<socket::Sockets>().close_all();
                 webview.state::<EngineBridge>().leave();
             }
@@ -75,8 +94,77 @@ fn set_up(app: &mut App, launch: Launch) -> Result<(), Box<dyn std::error::Error
     app.manage(http);
     app.manage(socket::Sockets::new(tls));
     app.manage(Storage::new(app.path().app_config_dir()?));
+    let desktop = Desktop::new(app.handle().clone());
+    if launch.in_background() {
+        desktop.wait_for_tray();
+    } else {
+        desktop.show();
+    }
     app.manage(launch);
+    app.manage(desktop);
+    serve_desktop(app.handle());
     Ok(())
+}
+
+/// Listens to the desktop: its tray, its links, its other programs.
+fn serve_desktop(app: &AppHandle) {
+    let pending = Arc::new(control::Pending::default());
+    app.manage(pending.clone());
+    let handle = app.clone();
+    control::start(pending, move |id, request| {
+        let desktop = handle.state::<Desktop>();
+        if matches!(request, voicehall_protocol::control::Request::Show {}) {
+            desktop.show();
+        }
+        desktop.tell(ShellEvent::Control { id, request });
+    });
+    let handle = app.clone();
+    tray_host::watch(move |hosted| {
+        let app = handle.clone();
+        let told = handle.run_on_main_thread(move || app.state::<Desktop>().tray_changed(hosted));
+        if let Err(error) = told {
+            tracing::warn!(%error, "the tray is left as it is");
+        }
+    });
+    #[cfg(target_os = "macos")]
+    open_links_of_the_system(app);
+}
+
+/// The app was started while it runs: it comes to the front, with the link if there was one.
+fn opened_again(app: &AppHandle, arguments: Vec<String>) {
+    match Launch::parse(arguments.into_iter().skip(1)) {
+        Ok(asked) => {
+            if let Some(link) = asked.take_link() {
+                open_link(app, link);
+            }
+        }
+        // Its own process would have refused them; here nobody reads an answer.
+        Err(error) => tracing::warn!(%error, "started again in a way that is not understood"),
+    }
+    app.state::<Desktop>().show();
+}
+
+/// A link that came while the app runs: the page fetches it.
+fn open_link(app: &AppHandle, link: String) {
+    app.state::<Launch>().put_link(link);
+    app.state::<Desktop>().tell(ShellEvent::Link {});
+}
+
+/// On macOS links come as events of the system, to the app that runs.
+#[cfg(target_os = "macos")]
+fn open_links_of_the_system(app: &AppHandle) {
+    use tauri_plugin_deep_link::DeepLinkExt as _;
+    if let Err(error) = app.plugin(tauri_plugin_deep_link::init()) {
+        tracing::warn!(%error, "links will not open the app");
+        return;
+    }
+    let handle = app.clone();
+    app.deep_link().on_open_url(move |event| {
+        if let Some(link) = event.urls().into_iter().next() {
+            open_link(&handle, link.to_string());
+            handle.state::<Desktop>().show();
+        }
+    });
 }
 
 /// What is logged unless `VOICEHALL_LOG` says otherwise, in the syntax of `tracing_subscriber`'s

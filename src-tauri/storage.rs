@@ -10,6 +10,7 @@ use serde_json::Value;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tempfile::NamedTempFile;
 
 /// Largest document, in bytes: the app reads no file that it would not have written.
@@ -54,11 +55,13 @@ pub struct Document {
     path: PathBuf,
     /// Held while the file is read or replaced.
     turn: Mutex<()>,
+    /// The file could not be read and was moved aside.
+    broken: AtomicBool,
 }
 
 impl Document {
     fn new(path: PathBuf) -> Self {
-        Self { path, turn: Mutex::new(()) }
+        Self { path, turn: Mutex::new(()), broken: AtomicBool::new(false) }
     }
 
     /// The document; none if there is none yet, or if it was broken and is now aside.
@@ -85,10 +88,16 @@ impl Document {
         replace(&self.path, text.as_bytes()).map_err(|error| self.failed(error))
     }
 
+    /// Whether what was kept could not be read, since the app started, and lies aside now.
+    pub fn was_broken(&self) -> bool {
+        self.broken.load(Ordering::Relaxed)
+    }
+
     fn set_aside(&self) -> Result<(), StorageError> {
         let mut aside = self.path.clone().into_os_string();
         aside.push(".broken");
         std::fs::rename(&self.path, &aside).map_err(|error| self.failed(error))?;
+        self.broken.store(true, Ordering::Relaxed);
         tracing::warn!(file = %self.path.display(), kept_as = ?aside, "cannot be read; starting without it");
         Ok(())
     }
@@ -141,11 +150,12 @@ mod tests {
     fn a_broken_document_is_kept_aside() {
         let (folder, storage) = storage();
         storage.settings.save(&json!({})).unwrap();
+        assert!(!storage.settings.was_broken());
         let path = folder.path().join("not/there/yet/settings.json");
         for broken in [&b"{\"sounds\":"[..], b"", b"\xff\xfe", &vec![b' '; 2 << 20]] {
             std::fs::write(&path, broken).unwrap();
             assert_eq!(storage.settings.load().unwrap(), None);
-            assert!(!path.exists());
+            assert!(!path.exists() && storage.settings.was_broken());
             assert_eq!(std::fs::read(path.with_extension("json.broken")).unwrap(), broken);
         }
         storage.settings.save(&json!({"sounds": 1})).unwrap();

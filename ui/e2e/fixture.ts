@@ -117,6 +117,7 @@ export class Stage {
   guilds: Guild[] = [sampleGuild()];
   messages: Message[] = sampleMessages();
   preview: InvitePreview = {
+    guild: '1',
     guildName: 'The Lanterns',
     memberCount: 6,
     onlineCount: 5,

@@ -1,12 +1,21 @@
 import { mount } from 'svelte';
-import { loadPlatform } from './platform';
-import { App } from './stores/app.svelte';
+import { loadMiniDoor, loadPlatform } from './platform';
 import './styles/base.css';
-import Root from './views/Root.svelte';
 
 const target = document.getElementById('app');
 if (target) {
-  const app = new App(await loadPlatform());
-  mount(Root, { target, props: { app } });
-  await app.start();
+  const door = await loadMiniDoor();
+  if (door) {
+    const { default: Mini } = await import('./views/Mini.svelte');
+    mount(Mini, { target, props: { door } });
+  } else {
+    const [{ App }, { default: Root }, platform] = await Promise.all([
+      import('./stores/app.svelte'),
+      import('./views/Root.svelte'),
+      loadPlatform(),
+    ]);
+    const app = new App(platform);
+    mount(Root, { target, props: { app } });
+    await app.start();
+  }
 }

@@ -1,6 +1,6 @@
 //! The command line.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
 use voicehall_protocol::engine::{AudioSettings, Gate, NoiseSuppression};
@@ -19,6 +19,57 @@ pub struct Arguments {
 pub enum Verb {
     /// Joins a voice channel, plays a file into it, records what is heard.
     Join(Box<Join>),
+    /// Leads the desktop app that runs: for stream decks, scripts and key bindings.
+    Ctl(Ctl),
+}
+
+/// Leads the desktop app that runs.
+#[derive(Debug, Clone, Args)]
+pub struct Ctl {
+    /// What the app is to do.
+    #[command(subcommand)]
+    pub order: Order,
+    /// Says how the app then stands as JSON, in one line.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What the desktop app is to do.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Order {
+    /// Mutes or unmutes the microphone; changes what is when neither is said.
+    Mute {
+        /// Which.
+        on: Option<Switch>,
+    },
+    /// Deafens or undeafens; changes what is when neither is said.
+    Deafen {
+        /// Which.
+        on: Option<Switch>,
+    },
+    /// Joins a voice channel and waits until media flows.
+    Join {
+        /// Name of the channel.
+        channel: String,
+        /// Name of its guild, where several have such a channel.
+        #[arg(long)]
+        guild: Option<String>,
+    },
+    /// Leaves the call.
+    Leave,
+    /// Only says how the app stands.
+    Status,
+    /// Brings the window to the front.
+    Show,
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// Yes.
+    On,
+    /// No.
+    Off,
 }
 
 /// Joins a voice channel.
@@ -114,8 +165,10 @@ mod tests {
 
     fn join(arguments: &[&str]) -> Join {
         let fixed = ["voicehall-cli", "join", "http://localhost/join/x", "--channel", "Lobby"];
-        let Verb::Join(join) = Arguments::parse_from(fixed.iter().chain(arguments)).verb;
-        *join
+        match Arguments::parse_from(fixed.iter().chain(arguments)).verb {
+            Verb::Join(join) => *join,
+            Verb::Ctl(_) => panic!("it says join"),
+        }
     }
 
     #[test]

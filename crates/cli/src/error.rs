@@ -1,6 +1,7 @@
 //! What can go wrong, with what to do about it.
 
 use std::path::PathBuf;
+use voicehall_protocol::control::Reason;
 use voicehall_protocol::gateway::CloseCode;
 use voicehall_protocol::rest::ErrorCode;
 use voicehall_protocol::voice::EndReason;
@@ -58,6 +59,12 @@ pub enum Failure {
         /// Why, and what to do.
         reason: String,
     },
+    /// There is no desktop app to be led.
+    #[error("the Voicehall app does not run here, so there is nothing to control ({0})")]
+    NoApp(String),
+    /// The desktop app did not do it.
+    #[error("{}", order_refused(*.0))]
+    OrderRefused(Reason),
     /// The engine did not start.
     #[error(transparent)]
     Engine(#[from] voicehall_engine::StartError),
@@ -71,15 +78,31 @@ impl Failure {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::NoInvite(_) | Self::InviteInvalid | Self::NoChannel { .. } | Self::File { .. } => 2,
+            Self::NoInvite(_)
+            | Self::InviteInvalid
+            | Self::NoChannel { .. }
+            | Self::File { .. }
+            | Self::OrderRefused(Reason::Malformed | Reason::NoChannel | Reason::Ambiguous) => 2,
             Self::Refused { .. }
             | Self::Unreachable { .. }
             | Self::Closed(_)
             | Self::ProtocolMismatch(_)
             | Self::Ended(_)
-            | Self::NoMedia => 3,
+            | Self::NoMedia
+            | Self::NoApp(_)
+            | Self::OrderRefused(Reason::Busy | Reason::NoCall) => 3,
             Self::Engine(_) | Self::System(_) => 1,
         }
+    }
+}
+
+fn order_refused(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Malformed => "the app does not understand the request: update the older of the two",
+        Reason::Busy => "the app did not answer in time",
+        Reason::NoChannel => "the app knows no such voice channel",
+        Reason::Ambiguous => "several guilds have such a channel: name one with --guild",
+        Reason::NoCall => "the call did not come about; the app's window says why",
     }
 }
 

@@ -5,11 +5,13 @@
 //! - `account`: a guest's login, made by following the invite and remembered;
 //! - `gateway`: the server's state and the tickets, over a WebSocket that reconnects;
 //! - `call`: leads the engine by what the gateway says;
+//! - `control`: leads a desktop app that runs, through its control socket;
 //! - `play`, `record`, `sound`: files in place of a microphone and a speaker.
 
 mod account;
 mod arguments;
 mod call;
+mod control;
 mod error;
 mod gateway;
 mod invite;
@@ -19,6 +21,7 @@ mod record;
 mod room;
 mod sound;
 
-pub use arguments::{Arguments, Join, Verb};
+pub use arguments::{Arguments, Ctl, Join, Order, Switch, Verb};
 pub use call::run;
+pub use control::control;
 pub use error::Failure;

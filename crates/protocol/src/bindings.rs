@@ -1,6 +1,6 @@
 //! The TypeScript bindings: every wire type and the constants that the UI shares.
 
-use crate::{engine, gateway, ids, model, rest, rtp, voice};
+use crate::{control, engine, gateway, ids, model, rest, rtp, voice};
 use std::fmt::Write as _;
 use ts_rs::{Config, TS};
 
@@ -59,6 +59,11 @@ pub fn typescript() -> String {
         voice::JoinAnswer,
         voice::Fingerprint,
         voice::EndReason,
+        control::Request,
+        control::Answer,
+        control::Reason,
+        control::Status,
+        control::Phase,
         engine::Command,
         engine::Chime,
         engine::AudioSettings,

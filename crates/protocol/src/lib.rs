@@ -6,11 +6,13 @@
 //! - [`gateway`]: guild state and requests, JSON over a WebSocket;
 //! - [`voice`]: the one-round-trip join of a voice channel, after which only media flows, laid out by [`rtp`].
 //!
-//! [`engine`] is the door between a user interface and a voice engine, on one machine.
+//! [`engine`] is the door between a user interface and a voice engine, on one machine; [`control`]
+//! is the one through which other programs on it lead the desktop app.
 //!
 //! The crate is pure: it knows no socket, no runtime and no clock. Times on the wire are Unix
 //! milliseconds unless a name says otherwise.
 
+pub mod control;
 pub mod engine;
 pub mod gateway;
 pub mod ids;

@@ -58,6 +58,8 @@ pub struct ServerInfo {
 #[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct InvitePreview {
+    /// The guild it leads to.
+    pub guild: GuildId,
     /// Name of the guild.
     pub guild_name: String,
     /// How many members it has.

@@ -1,6 +1,6 @@
 //! The real desktop app, in a window of the rig's screen.
 
-use crate::rig::Rig;
+use crate::session::Session;
 use crate::webdriver::WebDriver;
 use crate::window::Window;
 use crate::{binaries, rig};
@@ -12,28 +12,36 @@ use std::ops::Deref;
 pub struct App {
     window: Window,
     driver: WebDriver,
+    session: Session,
 }
 
 impl App {
-    /// Opens the app as on its first run, for somebody with a home of their own.
+    /// Opens the app as on its first run, for somebody with a session and a home of their own.
     pub async fn open(rig: &rig::Rig, who: &str) -> Self {
-        let mut variables = rig.home(who);
+        Self::open_in(rig, who, Session::start(rig, who), &[]).await
+    }
+
+    /// Opens the app in somebody's session, with arguments.
+    pub async fn open_in(rig: &rig::Rig, who: &str, session: Session, arguments: &[&str]) -> Self {
+        let mut variables = session.variables().to_vec();
         variables.push(("VOICEHALL_LOG".to_owned(), "info,voicehall_engine=debug".to_owned()));
         // The rig has no accessibility bus, for which GTK would wait.
         variables.push(("GTK_A11Y".to_owned(), "none".to_owned()));
         variables.push(("NO_AT_BRIDGE".to_owned(), "1".to_owned()));
-        Self::open_with(rig, who, &variables).await
-    }
-
-    async fn open_with(rig: &Rig, who: &str, variables: &[(String, String)]) -> Self {
-        let driver = WebDriver::of_app(rig, who, variables);
-        let capabilities = json!({ "browserName": "wry", "tauri:options": { "application": binaries::product("voicehall") } });
-        Self { window: Window::new(driver.open(capabilities).await), driver }
+        let driver = WebDriver::of_app(rig, who, &variables);
+        let options = json!({ "application": binaries::product("voicehall"), "args": arguments });
+        let capabilities = json!({ "browserName": "wry", "tauri:options": options });
+        Self { window: Window::new(driver.open(capabilities).await), driver, session }
     }
 
     /// What the app has logged.
     pub fn log(&self) -> String {
         self.driver.log()
+    }
+
+    /// The session that it runs in.
+    pub fn session(&self) -> &Session {
+        &self.session
     }
 }
 

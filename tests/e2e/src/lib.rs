@@ -4,7 +4,8 @@
 //! with it. In it stand
 //!
 //! - [`sound`]: a sound server with microphones and speakers for everybody, recorded on one clock;
-//! - [`screen`]: a display for windows;
+//! - [`screen`]: a display for windows; [`session`]: somebody's login to it; [`panel`]: what shows
+//!   tray icons there;
 //! - [`server`]: the server under test; [`account`] signs people in to it;
 //! - clients: [`app`] and [`browser`], both used through [`window`] as a person would, and
 //!   [`command_line`]; [`listener`], who reads what it receives;
@@ -20,12 +21,14 @@ pub mod command_line;
 pub mod listener;
 pub mod measure;
 pub mod network;
+pub mod panel;
 pub mod place;
 pub mod processes;
 pub mod quality;
 pub mod rig;
 pub mod screen;
 pub mod server;
+pub mod session;
 pub mod sound;
 pub mod speech;
 pub mod wait;

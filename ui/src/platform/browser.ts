@@ -26,6 +26,7 @@ export function createBrowserPlatform(): Platform {
     homeServer: location.origin,
     engine: new BrowserEngine(),
     storage,
+    shell: null,
     http,
     openSocket,
     initialLink: () =>

@@ -12,6 +12,7 @@ import {
   type SocketHandlers,
   type Storage,
 } from './platform';
+import { createShell } from './shell';
 
 /** The desktop app: everything goes through commands of the shell. */
 export function createNativePlatform(): Platform {
@@ -27,11 +28,17 @@ export function createNativePlatform(): Platform {
     homeServer: null,
     engine: createEngine(),
     storage,
+    shell: createShell(),
     http,
     openSocket,
     initialLink: () => invoke<string | null>('launch_link'),
     onLink: (callback) => {
-      void listen<string>('link', ({ payload }) => callback(payload));
+      void listen<{ type: string }>('shell', ({ payload }) => {
+        if (payload.type !== 'link') return;
+        void invoke<string | null>('launch_link').then((link) => {
+          if (link !== null) callback(link);
+        });
+      });
     },
     forgetLink: () => undefined,
     onWake: (callback) => window.addEventListener('online', callback),

@@ -1,4 +1,5 @@
 import type { EngineCommand, EngineEvent } from '../bindings/protocol';
+import type { Shell } from './shell';
 
 /**
  * What the interface needs of the place it runs in. There are two: the desktop app and a
@@ -12,6 +13,8 @@ export interface Platform {
   readonly homeServer: string | null;
   readonly engine: Engine;
   readonly storage: Storage;
+  /** The desktop around the app; none in a browser. */
+  readonly shell: Shell | null;
   /** Sends one HTTP request. Rejects with `Unreachable` when no answer came. */
   http(base: string, request: HttpRequest): Promise<HttpResponse>;
   /** Opens a WebSocket. Failing to open is reported as a close. */

@@ -1,6 +1,7 @@
 import type { Channel, Guild, GuildId, SignedIn } from '../bindings/protocol';
 import { failureOf, parseInviteLink, Rest, type InviteLink } from '../gateway';
 import type { Credentials, Platform } from '../platform';
+import { Desktop } from './desktop.svelte';
 import { channelOf } from './guild';
 import { Notices } from './notices.svelte';
 import { Server } from './server.svelte';
@@ -8,8 +9,8 @@ import { Settings } from './settings.svelte';
 import { Voice } from './voice.svelte';
 
 // Views speak to stores alone.
-export { failureOf, inviteLink, parseInviteLink, parseServerAddress } from '../gateway';
-export type { Failure } from '../gateway';
+export { appLink, failureOf, inviteLink, parseInviteLink, parseServerAddress } from '../gateway';
+export type { Failure, InviteLink } from '../gateway';
 
 /** What is on the screen: a guild, and of it a channel. */
 export interface Selection {
@@ -23,15 +24,18 @@ export class App {
   readonly settings: Settings;
   readonly voice: Voice;
   readonly notices = new Notices();
+  /** The desktop around the app; none in a browser. */
+  readonly desktop: Desktop | null;
   loaded = $state(false);
   servers = $state.raw<readonly Server[]>([]);
   /** An invite that was opened and neither followed nor dismissed. */
   invite = $state.raw<InviteLink | null>(null);
-  #place = $state.raw<{ base: string; guild: GuildId; channel: string | null } | null>(null);
+  #place = $state.raw<{ base: string; guild: GuildId | null; channel: string | null } | null>(null);
 
   constructor(readonly platform: Platform) {
     this.settings = new Settings(platform.storage);
     this.voice = new Voice(platform.engine, this.settings);
+    this.desktop = platform.shell && new Desktop(this, platform.shell);
   }
 
   async start(): Promise<void> {
@@ -46,25 +50,30 @@ export class App {
       for (const server of this.servers) server.gateway.wake();
     });
     this.loaded = true;
+    void this.desktop?.start();
   }
 
   /** The guild on the screen; the first there is when nothing was chosen, or it is gone. */
   get selection(): Selection | null {
     const chosen = this.servers.find(({ base }) => base === this.#place?.base);
-    const chosenGuild = this.#place && chosen?.guild(this.#place.guild);
+    const place = this.#place;
+    // After an invite was followed, its guild is known by the channel, or as the only one.
+    const chosenGuild =
+      chosen?.guilds.find(({ id }) => id === place?.guild) ??
+      chosen?.guilds.find((guild) => place?.channel && channelOf(guild, place.channel)) ??
+      chosen?.guilds[0];
     const server = chosenGuild ? chosen : this.servers.find(({ guilds }) => guilds.length > 0);
     const guild = chosenGuild ?? server?.guilds[0];
     if (!server || !guild) return null;
     const channel =
-      (this.#place?.channel && channelOf(guild, this.#place.channel)) ||
+      (place?.channel && channelOf(guild, place.channel)) ||
       guild.channels.find(({ kind }) => kind === 'voice') ||
       guild.channels[0];
     return { server, guild, channel: channel ?? null };
   }
 
   select(server: Server, guild: GuildId, channel: string | null = null): void {
-    this.#place = { base: server.base, guild, channel };
-    this.settings.set({ place: this.#place });
+    this.#look({ base: server.base, guild, channel });
   }
 
   rest(base: string): Rest {
@@ -80,6 +89,8 @@ export class App {
     const before = this.serverAt(base);
     if (before) this.#disconnect(before);
     this.#connect(base, token);
+    const channel = this.invite?.base === base ? this.invite.channel : null;
+    this.#look({ base, guild: null, channel });
     this.dismissInvite();
     await this.#saveCredentials();
   }
@@ -94,7 +105,7 @@ export class App {
   /** Joins a guild of a server on which one is signed in. */
   async acceptInvite(server: Server, code: string): Promise<void> {
     const { guild } = await server.rest.acceptInvite(code);
-    this.select(server, guild);
+    this.select(server, guild, this.invite?.channel ?? null);
     this.dismissInvite();
   }
 
@@ -119,7 +130,23 @@ export class App {
 
   #openInvite(link: string | null): void {
     const invite = link === null ? null : parseInviteLink(link);
-    if (invite) this.invite = invite;
+    if (!invite) return;
+    this.invite = invite;
+    const server = this.serverAt(invite.base);
+    if (server) void this.#goWhereOneIs(server, invite);
+  }
+
+  /** Who is a member already needs no invite: the link only leads there. */
+  async #goWhereOneIs(server: Server, invite: InviteLink): Promise<void> {
+    const preview = await server.rest.preview(invite.code).catch(() => null);
+    if (!preview || this.invite !== invite || !server.guild(preview.guild)) return;
+    this.select(server, preview.guild, invite.channel);
+    this.dismissInvite();
+  }
+
+  #look(place: { base: string; guild: GuildId | null; channel: string | null }): void {
+    this.#place = place;
+    this.settings.set({ place });
   }
 
   #connect(base: string, token: string): void {
@@ -133,6 +160,7 @@ export class App {
       },
       guildRemoved: (name) => this.notices.show({ kind: 'guildRemoved', name }),
       voiceEnded: (session, reason) => this.voice.onEnded(session, reason),
+      message: (message) => this.desktop?.onMessage(server, message),
     });
     this.servers = [...this.servers, server];
     server.gateway.start();

@@ -3,6 +3,7 @@ import type { Failure } from '../gateway';
 /** Something people are told in passing. Views put it into words. */
 export type Notice =
   | { kind: 'failure'; failure: Failure }
+  | { kind: 'autostartFailed' | 'settingsBroken' | 'credentialsBroken' }
   | { kind: 'copied' }
   | { kind: 'copyFailed' }
   | { kind: 'guildRemoved'; name: string }

@@ -3,6 +3,7 @@ import type {
   Event,
   Guild,
   GuildId,
+  Message,
   User,
   VoiceSessionId,
   EndReason,
@@ -22,6 +23,8 @@ export interface ServerHandlers {
   signedOut(): void;
   guildRemoved(name: string): void;
   voiceEnded(session: VoiceSessionId, reason: EndReason): void;
+  /** Somebody else wrote something. */
+  message(message: Message): void;
 }
 
 /** One server on which one is signed in: its guilds, kept up to date by its gateway. */
@@ -118,6 +121,7 @@ export class Server {
         if (channel !== this.#openChannel && author !== this.user?.id) {
           this.unread = [...this.unread.filter((other) => other !== channel), channel];
         }
+        if (author !== this.user?.id) this.handlers.message(event.message);
         break;
       }
       case 'voiceEnded':

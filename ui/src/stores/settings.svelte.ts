@@ -11,12 +11,18 @@ interface Choices {
   audio: AudioSettings;
   /** Loudness of people, 0 to 2, by [`volumeKey`]; absent for 1. */
   volumes: Record<string, number>;
+  /** What closing the app's window does, where there is a tray. */
+  closeToTray: 'ask' | 'hide' | 'quit';
+  /** Messages are announced by the system while the window has no focus. */
+  notifyMessages: boolean;
+  /** So are people who come into one's channel. */
+  notifyJoins: boolean;
   selfMute: boolean;
   selfDeaf: boolean;
   /** The list of members beside the channel. */
   membersShown: boolean;
   /** Where people were when they left. */
-  place: { base: string; guild: string; channel: string | null } | null;
+  place: { base: string; guild: string | null; channel: string | null } | null;
 }
 
 const DEFAULTS: Choices = {
@@ -35,6 +41,9 @@ const DEFAULTS: Choices = {
     sounds: 0.5,
   },
   volumes: {},
+  closeToTray: 'ask',
+  notifyMessages: true,
+  notifyJoins: false,
   selfMute: false,
   selfDeaf: false,
   membersShown: false,
@@ -67,7 +76,13 @@ export class Settings {
   set(changes: Partial<Choices>): void {
     this.#choices = { ...this.#choices, ...changes };
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.storage.saveSettings(this.#choices), SAVE_AFTER_MS);
+    this.#timer = setTimeout(() => void this.flush(), SAVE_AFTER_MS);
+  }
+
+  /** Saves what was chosen now. */
+  flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    return this.storage.saveSettings(this.#choices);
   }
 
   volumeOf(base: string, user: UserId): number {

@@ -164,6 +164,14 @@ export class Voice {
     this.#setSelf(selfMute, !selfDeaf);
   }
 
+  setMute(on: boolean): void {
+    this.#setSelf(on, on && this.settings.current.selfDeaf);
+  }
+
+  setDeaf(on: boolean): void {
+    this.#setSelf(this.settings.current.selfMute, on);
+  }
+
   setVolume(server: Server, user: UserId, volume: number): void {
     this.settings.setVolume(server.base, user, volume);
     this.#applyVolumes();

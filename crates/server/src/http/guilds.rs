@@ -29,6 +29,7 @@ pub(super) async fn preview_invite(
         let guild = guild.snapshot();
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         InvitePreview {
+            guild: guild.id,
             guild_name: guild.name.clone(),
             member_count: count(guild.members.len()),
             online_count: count(guild.members.iter().filter(|member| member.online).count()),

@@ -1,0 +1,96 @@
+import { invoke } from '@tauri-apps/api/core';
+import { listen } from '@tauri-apps/api/event';
+import type { ControlAnswer, ControlRequest } from '../bindings/protocol';
+
+/** The desktop around the app: tray, start with the system, notifications, other programs. */
+export interface Shell {
+  /** Says how things stand, for the tray and for what closing the window does. */
+  present(presence: Presence): void;
+  facts(): Promise<ShellFacts>;
+  /** Starts the app with the system, or no longer. Rejects where the system refuses. */
+  setAutostart(enabled: boolean): Promise<void>;
+  notify(title: string, body: string): void;
+  /** Hides the window; the tray brings it back. */
+  hide(): void;
+  quit(): void;
+  /** Opens the small window, or brings it to the front. It closes with the call. */
+  openMini(): void;
+  /** What the small window shows. */
+  setMini(content: MiniContent): void;
+  /** Answers a program of the control socket. */
+  answer(id: number, answer: ControlAnswer): void;
+  onEvent(callback: (event: ShellEvent) => void): void;
+}
+
+export interface Presence {
+  inCall: boolean;
+  muted: boolean;
+  deafened: boolean;
+  close: 'ask' | 'hide' | 'quit';
+  texts: Record<'state' | 'mute' | 'deafen' | 'leave' | 'mini' | 'show' | 'quit', string>;
+}
+
+export interface ShellFacts {
+  /** There is a tray. */
+  tray: boolean;
+  autostart: boolean;
+  /** The settings could not be read at the start; what was there lies beside them. */
+  settingsBroken: boolean;
+  /** The same for the logins. */
+  credentialsBroken: boolean;
+}
+
+/** What the desktop tells. */
+export type ShellEvent =
+  | { type: 'toggleMute' | 'toggleDeaf' | 'leave' | 'closing' }
+  | { type: 'tray'; present: boolean }
+  | { type: 'control'; id: number; request: ControlRequest };
+
+/** What the small window shows. */
+export interface MiniContent {
+  channel: string;
+  theme: string;
+  muted: boolean;
+  people: { id: string; name: string; speaking: boolean; silent: boolean }[];
+}
+
+export function createShell(): Shell {
+  const tell = (command: string, args?: Record<string, unknown>) => {
+    // What the shell cannot do, it logs; nothing here depends on it.
+    invoke(command, args).catch(() => undefined);
+  };
+  return {
+    present: (presence) => tell('shell_present', { presence }),
+    facts: () => invoke<ShellFacts>('shell_facts'),
+    setAutostart: (enabled) => invoke('shell_autostart', { enabled }),
+    notify: (title, body) => tell('shell_notify', { notification: { title, body } }),
+    hide: () => tell('shell_hide'),
+    quit: () => tell('shell_quit'),
+    openMini: () => tell('mini_open'),
+    setMini: (content) => tell('mini_set', { content }),
+    answer: (id, answer) => tell('control_answer', { id, answer }),
+    onEvent: (callback) => {
+      void listen<ShellEvent>('shell', ({ payload }) => callback(payload));
+    },
+  };
+}
+
+/** The small window's own door: it knows no server and no engine. */
+export interface MiniDoor {
+  /** Calls back with what to show, now and whenever it changes. */
+  onContent(callback: (content: MiniContent) => void): void;
+  act(action: 'mute' | 'leave' | 'show' | 'close'): void;
+}
+
+export function createMiniDoor(): MiniDoor {
+  return {
+    onContent: (callback) => {
+      void listen<MiniContent>('mini', ({ payload }) => callback(payload))
+        .then(() => invoke<MiniContent | null>('mini_get'))
+        .then((content) => content && callback(content));
+    },
+    act: (action) => {
+      invoke('mini_act', { action }).catch(() => undefined);
+    },
+  };
+}
