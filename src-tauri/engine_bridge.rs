@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tauri::async_runtime;
+use voicehall_engine::device::keys::{HotkeySource, NativeKeys};
 use voicehall_engine::device::{NativeAudio, UiSounds};
 use voicehall_engine::{Busy, Engine, EngineConfig};
 use voicehall_protocol::engine::{AudioSettings, Command, Event};
@@ -39,7 +40,9 @@ impl EngineBridge {
         let audio = Arc::new(NativeAudio::start()?);
         // The page sends what the person chose as soon as it has loaded it.
         let settings = AudioSettings::default();
-        let config = EngineConfig { http, settings, sounds: Some(UiSounds::start()?), tap: None };
+        let keys: Arc<dyn HotkeySource> = Arc::new(NativeKeys::start());
+        let sounds = Some(UiSounds::start()?);
+        let config = EngineConfig { http, settings, sounds, keys: Some(keys), tap: None };
         let (engine, mut events) = Engine::start(audio, config)?;
         let relay = Arc::new(Mutex::new(Relay::default()));
         let hearing = relay.clone();
@@ -95,6 +98,7 @@ type Listener = Box<dyn Fn(Event) -> bool + Send>;
 struct Relay {
     state: Option<Event>,
     devices: Option<Event>,
+    keys: Option<Event>,
     listener: Option<Listener>,
 }
 
@@ -103,6 +107,7 @@ impl Relay {
         match event {
             Event::State { .. } => self.state = Some(event.clone()),
             Event::Devices { .. } => self.devices = Some(event.clone()),
+            Event::Keys { .. } => self.keys = Some(event.clone()),
             _ => {}
         }
         if self.listener.as_ref().is_some_and(|listener| !listener(event)) {
@@ -111,7 +116,7 @@ impl Relay {
     }
 
     fn subscribe(&mut self, listener: Listener) {
-        let standing = [&self.state, &self.devices];
+        let standing = [&self.state, &self.devices, &self.keys];
         let alive = standing.into_iter().flatten().all(|event| listener(event.clone()));
         self.listener = alive.then_some(listener);
     }
@@ -120,8 +125,9 @@ impl Relay {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
     use std::sync::mpsc::{Receiver, channel};
-    use voicehall_protocol::engine::SessionState;
+    use voicehall_protocol::engine::{KeyAccess, SessionState};
     use voicehall_protocol::rtp::SourceId;
 
     fn listener() -> (Listener, Receiver<Event>) {
@@ -137,18 +143,23 @@ mod tests {
         Event::Devices { inputs: vec![], outputs: vec![], input_in_use: None, output_in_use: None }
     }
 
+    fn keys() -> Event {
+        Event::Keys { access: KeyAccess::Everywhere, names: BTreeMap::new() }
+    }
+
     #[test]
     fn a_page_hears_how_things_stand_and_then_what_happens() {
         let mut relay = Relay::default();
         relay.pass(Event::State { state: SessionState::Connecting {} });
         relay.pass(devices());
+        relay.pass(keys());
         relay.pass(speaking(4));
         relay.pass(Event::State { state: SessionState::Idle {} });
         let (page, events) = listener();
         relay.subscribe(page);
         relay.pass(speaking(8));
         let heard: Vec<Event> = events.try_iter().collect();
-        assert_eq!(heard, [Event::State { state: SessionState::Idle {} }, devices(), speaking(8)]);
+        assert_eq!(heard, [Event::State { state: SessionState::Idle {} }, devices(), keys(), speaking(8)]);
     }
 
     #[test]

@@ -301,6 +301,37 @@ fn what_is_said_while_muted_is_never_sent() {
 }
 
 #[test]
+fn a_voice_is_noticed_while_muted_and_nothing_of_it_is_left() {
+    for gate in [GateMode::Closed, GateMode::PushToMute { pressed: true, release_ms: 0 }] {
+        let config = UplinkConfig { gate, ..UplinkConfig::UNPROCESSED };
+        let (out, reports) = process(config, &voice_between(2_000, 500, 1_500));
+        assert!(out.iter().all(|sample| *sample == 0.0));
+        let voiced = reports[60..150].iter().filter(|report| report.voice_probability > 0.5).count();
+        assert!(voiced > 80, "noticed in {voiced} of 90 frames");
+        assert!(reports.iter().all(|report| !report.talking && report.audio_level.get() == 127));
+    }
+}
+
+#[test]
+fn what_was_said_just_before_the_key_is_sent_with_it() {
+    let samples = signals::tone(96_000, 700.0, 0.3);
+    let mode = |pressed| UplinkConfig {
+        gate: GateMode::PushToTalk { pressed, release_ms: 0 },
+        ..UplinkConfig::UNPROCESSED
+    };
+    let mut uplink = Uplink::new(mode(false));
+    let config = UplinkEncoderConfig { pre_roll_ms: 100, ..UplinkEncoderConfig::default() };
+    let kept = packets(&mut uplink, config, &samples, |n, uplink| {
+        if n == 100 {
+            uplink.configure(mode(true));
+        }
+    });
+    assert_eq!((kept[0].timestamp - 1_000) / 48, 900, "100 ms before the key, which comes at 1000 ms");
+    // All of it leaves with the key's own frame: nothing waits for its own time to pass.
+    assert_eq!(kept.iter().filter(|packet| packet.frame == 100).count(), 5);
+}
+
+#[test]
 fn a_closed_microphone_does_not_stop_time() {
     let mut encoder = UplinkEncoder::new(UplinkEncoderConfig::default(), u32::MAX - 100).unwrap();
     encoder.skip(480);

@@ -58,7 +58,7 @@ pub async fn run(join: Box<Join>, stop: impl Future<Output = ()>) -> Result<(), 
     };
     let http = http_client().map_err(|error| std::io::Error::other(error.to_string()))?;
     let settings = with_devices(join.audio_settings(), &join, &*audio);
-    let config = EngineConfig { http: http.clone(), settings, sounds: None, tap };
+    let config = EngineConfig { http: http.clone(), settings, sounds: None, keys: None, tap };
     let (engine, events) = Engine::start(audio, config)?;
 
     let accounts = Accounts::remembered(join.state.clone());

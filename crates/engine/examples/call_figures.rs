@@ -103,7 +103,7 @@ async fn mouth_to_ear(node: &Node, settings: AudioSettings) -> Vec<f64> {
 }
 
 async fn start(node: &Node, audio: VirtualAudio, settings: AudioSettings) -> Engine {
-    let config = EngineConfig { http: http_client().unwrap(), settings, sounds: None, tap: None };
+    let config = EngineConfig { http: http_client().unwrap(), settings, sounds: None, keys: None, tap: None };
     let (engine, mut events) = Engine::start(Arc::new(audio), config).unwrap();
     engine.send(node.join_command()).unwrap();
     loop {

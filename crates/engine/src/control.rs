@@ -3,6 +3,7 @@
 
 use crate::devices::{Devices, choice};
 use crate::figures::CallFigures;
+use crate::keys::{self, TalkKey};
 use crate::media::{MediaThread, Notice, Order, Seat};
 use crate::receive::Receiver;
 use crate::session::{Change, Identity, JoinError, Session};
@@ -11,8 +12,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
+use voicehall_device::keys::{Action, HotkeyEvent, HotkeySource};
 use voicehall_device::{AudioSystem, Sound, UiSounds};
-use voicehall_protocol::engine::{AudioSettings, Chime, Command, Event, SessionState};
+use voicehall_protocol::engine::{AudioSettings, Chime, Command, Event, Gate, SessionState};
 use voicehall_protocol::rtp::SourceId;
 
 /// How often device events are looked for: well within the second that a change may take.
@@ -52,6 +54,8 @@ pub(crate) struct Control {
     devices: Devices,
     settings: AudioSettings,
     sounds: Option<UiSounds>,
+    keys: Option<Arc<dyn HotkeySource>>,
+    talk: TalkKey,
     events: mpsc::Sender<Event>,
     call: Call,
     volumes: HashMap<SourceId, f32>,
@@ -70,6 +74,7 @@ impl Control {
         media: MediaThread,
         settings: AudioSettings,
         sounds: Option<UiSounds>,
+        keys: Option<Arc<dyn HotkeySource>>,
         events: mpsc::Sender<Event>,
     ) -> Self {
         if let Some(sounds) = &sounds {
@@ -82,6 +87,8 @@ impl Control {
             devices: Devices::new(audio),
             settings,
             sounds,
+            keys,
+            talk: TalkKey::default(),
             events,
             call: Call::Idle,
             volumes: HashMap::new(),
@@ -97,6 +104,7 @@ impl Control {
         mut self,
         mut commands: mpsc::Receiver<Command>,
         mut notices: mpsc::Receiver<Notice>,
+        mut keys: mpsc::Receiver<HotkeyEvent>,
     ) {
         let mut ticks = tokio::time::interval(DEVICE_INTERVAL);
         loop {
@@ -105,6 +113,7 @@ impl Control {
                     Some(command) => self.command(command),
                     None => break,
                 },
+                Some(event) = keys.recv() => self.key(event),
                 Some(notice) = notices.recv() => self.notice(notice),
                 news = news(&mut self.call) => self.news(news),
                 _ = ticks.tick() => {
@@ -148,8 +157,47 @@ impl Control {
                 self.monitoring = enabled;
                 self.open_devices();
             }
+            Command::BindKeys { bindings } => {
+                if let Some(keys) = &self.keys {
+                    keys.bind(keys::bindings(&bindings));
+                }
+            }
+            Command::RecordKeys { enabled } => {
+                if let Some(keys) = &self.keys {
+                    keys.record(enabled);
+                }
+            }
             Command::Chime { chime: Chime::Joined } => self.play(Sound::Join),
             Command::Chime { chime: Chime::Left } => self.play(Sound::Leave),
+        }
+    }
+
+    /// A key that opens or shuts the microphone goes straight to the media thread; what else keys do
+    /// concerns the guild too, which the user interface speaks to.
+    fn key(&mut self, event: HotkeyEvent) {
+        match event {
+            HotkeyEvent::Action { action: Action::Talk, pressed, cause } => {
+                let in_call = !matches!(self.call, Call::Idle);
+                let before = self.talk.is_on(&self.settings.gate);
+                self.talk.turn(pressed, cause, in_call);
+                self.talk_changed(before);
+            }
+            other => {
+                if let Some(event) = keys::event(other) {
+                    self.tell(event);
+                }
+            }
+        }
+    }
+
+    fn talk_changed(&mut self, before: bool) {
+        let on = self.talk.is_on(&self.settings.gate);
+        if on == before {
+            return;
+        }
+        self.media.instruct(Order::Talk(on));
+        if matches!(self.settings.gate, Gate::Toggle { .. }) && matches!(self.call, Call::Open { .. }) {
+            self.play(if on { Sound::Unmute } else { Sound::Mute });
         }
     }
 
@@ -217,6 +265,7 @@ impl Control {
             Notice::Input { level_dbfs, speech, sending } => {
                 self.tell(Event::Input { level_dbfs, speech, sending });
             }
+            Notice::Unheard(reason) => self.tell(Event::Unheard { reason }),
             Notice::Speaking(sources) => {
                 if matches!(self.call, Call::Open { .. }) {
                     self.speaking = !sources.is_empty();
@@ -248,7 +297,14 @@ impl Control {
         if let Some(sounds) = &self.sounds {
             set_up(sounds, &settings);
         }
+        let before = self.talk.is_on(&self.settings.gate);
+        if std::mem::discriminant(&settings.gate) != std::mem::discriminant(&self.settings.gate) {
+            self.talk.untoggle();
+        }
         self.settings = settings.clone();
+        if self.talk.is_on(&settings.gate) != before {
+            self.media.instruct(Order::Talk(!before));
+        }
         self.media.instruct(Order::Audio(Box::new(settings)));
     }
 
@@ -261,6 +317,10 @@ impl Control {
 
     /// Closes the session, if there is one.
     fn hang_up(&mut self, next: Call) {
+        // A call that will be joined again goes on as it was; any other begins with nobody hearing.
+        if matches!(next, Call::Idle) && !matches!(self.call, Call::Lost) && self.talk.untoggle() {
+            self.media.instruct(Order::Talk(self.talk.is_on(&self.settings.gate)));
+        }
         match std::mem::replace(&mut self.call, next) {
             Call::Idle | Call::Lost => {}
             Call::Joining(join) => join.abort(),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::runtime;
 use tokio::sync::{mpsc, oneshot};
 use voicehall_audio::AudioError;
+use voicehall_device::keys::{HotkeyEvent, HotkeySource};
 use voicehall_device::{AudioSystem, UiSounds, realtime};
 use voicehall_protocol::engine::{AudioSettings, Command, Event};
 
@@ -20,6 +21,9 @@ const EVENTS_MAX: usize = 1024;
 /// Notices of the media thread that may wait: a second of them.
 const NOTICES_MAX: usize = 64;
 
+/// What keys do, that may wait: more than hands do in a second.
+const KEY_EVENTS_MAX: usize = 256;
+
 /// What an engine is started with.
 pub struct EngineConfig {
     /// Posts the joins. [`crate::http_client`], or one that pins a server's certificate; sharing
@@ -29,6 +33,8 @@ pub struct EngineConfig {
     pub settings: AudioSettings,
     /// Plays the sounds for join, leave, mute and unmute.
     pub sounds: Option<UiSounds>,
+    /// Hears keys while other programs have the focus.
+    pub keys: Option<Arc<dyn HotkeySource>>,
     /// Is shown every voice apart, before its volume.
     pub tap: Option<Box<dyn VoiceTap>>,
 }
@@ -77,14 +83,26 @@ impl Engine {
         let media = MediaThread::start(sender, &config.settings, config.tap, notices)?;
         let (events, events_receiver) = mpsc::channel(EVENTS_MAX);
         let (commands, commands_receiver) = mpsc::channel(COMMANDS_MAX);
-        let control =
-            Control::new(audio, config.http, identity, media, config.settings, config.sounds, events);
+        let (key_events, key_receiver) = mpsc::channel(KEY_EVENTS_MAX);
+        if let Some(keys) = &config.keys {
+            keys.listen(Box::new(move |event| pass(&key_events, event)));
+        }
+        let control = Control::new(
+            audio,
+            config.http,
+            identity,
+            media,
+            config.settings,
+            config.sounds,
+            config.keys,
+            events,
+        );
         let (ending, ended) = oneshot::channel();
         let runtime =
             runtime::Builder::new_current_thread().enable_all().on_thread_start(realtime::lower).build()?;
         std::thread::Builder::new().name("network".to_owned()).spawn(move || {
             realtime::raise_network();
-            runtime.block_on(control.run(commands_receiver, notices_receiver));
+            runtime.block_on(control.run(commands_receiver, notices_receiver, key_receiver));
             // Nobody may be waiting for it.
             let _ = ending.send(());
         })?;
@@ -105,5 +123,14 @@ impl Engine {
         if self.ended.await.is_err() {
             tracing::error!("the engine panicked");
         }
+    }
+}
+
+/// Passes on what a key does. Waits where it cannot be taken now: a release that is lost would leave
+/// a microphone open.
+fn pass(events: &mpsc::Sender<HotkeyEvent>, event: HotkeyEvent) {
+    if let Err(mpsc::error::TrySendError::Full(event)) = events.try_send(event) {
+        // Fails only once the engine has ended.
+        let _ = events.blocking_send(event);
     }
 }

@@ -13,6 +13,7 @@ mod control;
 mod devices;
 mod engine;
 mod figures;
+mod keys;
 mod media;
 mod packet;
 pub mod receive;

@@ -6,7 +6,7 @@ use voicehall_audio::{
     AudioError, EncoderConfig, Frame, FrameDuration, GateMode, NoiseSuppression, Uplink, UplinkConfig,
     UplinkEncoder, UplinkEncoderConfig, VoiceActivity,
 };
-use voicehall_protocol::engine::{self as protocol, AudioSettings};
+use voicehall_protocol::engine::{self as protocol, AudioSettings, Gate, UnheardReason};
 
 pub use voicehall_audio::CaptureReport;
 
@@ -20,6 +20,12 @@ const CODEC_LOOKAHEAD: Duration = Duration::from_micros(6_500);
 
 /// What strong noise suppression holds back, at most: its frames overlap by half.
 const STRONG_SUPPRESSION: Duration = Duration::from_millis(10);
+/// Pre-roll in milliseconds where a key opens the microphone: people press it with the first word, and
+/// some of them a little later.
+const KEY_PRE_ROLL_MS: u16 = 100;
+
+/// Pre-roll in milliseconds where the voice itself does: what the detector needs to be sure.
+const VOICE_PRE_ROLL_MS: u16 = 40;
 
 /// One microphone on its way to the network.
 #[derive(Debug)]
@@ -28,6 +34,7 @@ pub struct Sender {
     encoder: UplinkEncoder,
     settings: AudioSettings,
     muted: bool,
+    talk: bool,
     sequence: u16,
 }
 
@@ -38,12 +45,17 @@ impl Sender {
     /// # Errors
     /// [`AudioError::CodecSetup`] without memory for the encoder.
     pub fn new(settings: &AudioSettings, sequence: u16, timestamp: u32) -> Result<Self, AudioError> {
-        let encoder = UplinkEncoderConfig { duration: duration(settings), ..Default::default() };
+        let encoder = UplinkEncoderConfig {
+            duration: duration(settings),
+            pre_roll_ms: pre_roll_ms(settings),
+            ..Default::default()
+        };
         Ok(Self {
-            uplink: Uplink::new(uplink_config(settings, false)),
+            uplink: Uplink::new(uplink_config(settings, false, false)),
             encoder: UplinkEncoder::new(encoder, timestamp)?,
             settings: settings.clone(),
             muted: false,
+            talk: false,
             sequence,
         })
     }
@@ -100,7 +112,24 @@ impl Sender {
     /// Mutes: nothing of what comes is sent, now or later.
     pub fn set_muted(&mut self, muted: bool) {
         self.muted = muted;
-        self.uplink.configure(uplink_config(&self.settings, muted));
+        self.uplink.configure(uplink_config(&self.settings, muted, self.talk));
+    }
+
+    /// Does what a talk key does in the present mode ([`Gate`]): opens the microphone, or shuts it.
+    pub fn set_talk(&mut self, on: bool) {
+        self.talk = on;
+        self.uplink.configure(uplink_config(&self.settings, self.muted, on));
+    }
+
+    /// Why nothing is sent now, whatever is said; none while speech is sent.
+    #[must_use]
+    pub fn unheard(&self) -> Option<UnheardReason> {
+        let keyed_shut = match self.settings.gate {
+            Gate::Open | Gate::Voice { .. } => false,
+            Gate::PushToTalk { .. } | Gate::Toggle { .. } => !self.talk,
+            Gate::PushToMute { .. } => self.talk,
+        };
+        if self.muted { Some(UnheardReason::Muted) } else { keyed_shut.then_some(UnheardReason::Key) }
     }
 
     /// Applies settings to the running stream.
@@ -109,7 +138,8 @@ impl Sender {
     /// [`AudioError::CodecSetup`] without memory for another encoder; the old one goes on.
     pub fn set_audio(&mut self, settings: &AudioSettings) -> Result<(), AudioError> {
         self.settings = settings.clone();
-        self.uplink.configure(uplink_config(settings, self.muted));
+        self.uplink.configure(uplink_config(settings, self.muted, self.talk));
+        self.encoder.set_pre_roll(pre_roll_ms(settings));
         let old = self.encoder.config();
         if old.duration != duration(settings) {
             let config = UplinkEncoderConfig { duration: duration(settings), ..old.clone() };
@@ -145,19 +175,33 @@ fn duration(settings: &AudioSettings) -> FrameDuration {
     if settings.low_latency { FrameDuration::Ms10 } else { FrameDuration::Ms20 }
 }
 
-fn uplink_config(settings: &AudioSettings, muted: bool) -> UplinkConfig {
+fn pre_roll_ms(settings: &AudioSettings) -> u16 {
+    match settings.gate {
+        Gate::PushToTalk { .. } | Gate::Toggle { .. } => KEY_PRE_ROLL_MS,
+        Gate::Open | Gate::Voice { .. } | Gate::PushToMute { .. } => VOICE_PRE_ROLL_MS,
+    }
+}
+
+fn gate_mode(gate: Gate, talk: bool) -> GateMode {
+    match gate {
+        Gate::Open => GateMode::Open,
+        Gate::Voice { threshold, release_ms } => {
+            GateMode::VoiceActivity(VoiceActivity { threshold, hangover_ms: release_ms })
+        }
+        Gate::PushToTalk { release_ms } | Gate::Toggle { release_ms } => {
+            GateMode::PushToTalk { pressed: talk, release_ms }
+        }
+        Gate::PushToMute { release_ms } => GateMode::PushToMute { pressed: talk, release_ms },
+    }
+}
+
+fn uplink_config(settings: &AudioSettings, muted: bool, talk: bool) -> UplinkConfig {
     let noise_suppression = match settings.noise_suppression {
         protocol::NoiseSuppression::Off => NoiseSuppression::Off,
         protocol::NoiseSuppression::Standard => NoiseSuppression::Standard,
         protocol::NoiseSuppression::Strong => NoiseSuppression::Strong,
     };
-    let gate = match settings.gate {
-        _ if muted => GateMode::Closed,
-        protocol::Gate::Open => GateMode::Open,
-        protocol::Gate::Voice { threshold } => {
-            GateMode::VoiceActivity(VoiceActivity { threshold, ..VoiceActivity::default() })
-        }
-    };
+    let gate = if muted { GateMode::Closed } else { gate_mode(settings.gate, talk) };
     UplinkConfig {
         // Everything off leaves the samples alone, for music and measurements.
         high_pass: settings.echo_cancellation || noise_suppression != NoiseSuppression::Off,
@@ -222,6 +266,42 @@ mod tests {
         assert_eq!(timestamp(&before[0]), 0);
         assert!(timestamp(&after[0]) >= 30 * 480, "time stood still: {}", timestamp(&after[0]));
         assert_eq!(after[0][1], 0x80 | 111, "a talk spurt starts with the marker");
+    }
+
+    #[test]
+    fn a_key_opens_or_shuts_the_microphone_as_the_mode_says() {
+        const MUTED: Option<UnheardReason> = Some(UnheardReason::Muted);
+        const KEY: Option<UnheardReason> = Some(UnheardReason::Key);
+        for (gate, untouched, held) in [
+            (Gate::PushToTalk { release_ms: 0 }, KEY, None),
+            (Gate::Toggle { release_ms: 0 }, KEY, None),
+            (Gate::PushToMute { release_ms: 0 }, None, KEY),
+            (Gate::Open, None, None),
+        ] {
+            let mut sender = Sender::new(&AudioSettings { gate, ..raw() }, 0, 0).unwrap();
+            for (talk, unheard) in [(false, untouched), (true, held), (false, untouched)] {
+                sender.set_talk(talk);
+                // A spurt that ends does so with the first of these frames, which fade out.
+                tone(&mut sender, 4);
+                let packets = tone(&mut sender, 20).len();
+                assert_eq!(packets, if unheard.is_some() { 0 } else { 10 }, "{gate:?}, {talk}");
+                assert_eq!(sender.unheard(), unheard, "{gate:?}, {talk}");
+            }
+            sender.set_muted(true);
+            assert_eq!(sender.unheard(), MUTED);
+        }
+    }
+
+    #[test]
+    fn settings_choose_the_pre_roll_while_the_stream_runs() {
+        let mut sender = Sender::new(&raw(), 0, 0).unwrap();
+        let gate = Gate::PushToTalk { release_ms: 0 };
+        sender.set_audio(&AudioSettings { gate, ..raw() }).unwrap();
+        assert_eq!(tone(&mut sender, 20).len(), 0);
+        sender.set_talk(true);
+        let packets = tone(&mut sender, 1);
+        assert_eq!(packets.len(), 5, "100 ms of what was said before come with the first frame");
+        assert_eq!(timestamp(&packets[0]), 10 * 480);
     }
 
     #[test]

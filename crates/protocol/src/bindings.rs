@@ -69,6 +69,10 @@ pub fn typescript() -> String {
         engine::AudioSettings,
         engine::NoiseSuppression,
         engine::Gate,
+        engine::KeyBinding,
+        engine::KeyAction,
+        engine::KeyAccess,
+        engine::UnheardReason,
         engine::Event,
         engine::SessionState,
         engine::CallStats,
@@ -91,6 +95,8 @@ fn constants(out: &mut String) {
         ("PASSWORD_CHARS_MIN", rest::PASSWORD_CHARS_MIN as u64),
         ("MESSAGE_CHARS_MAX", rest::MESSAGE_CHARS_MAX as u64),
         ("HISTORY_PAGE", rest::HISTORY_PAGE as u64),
+        ("KEY_BINDINGS_MAX", engine::KEY_BINDINGS_MAX as u64),
+        ("KEY_BINDING_KEYS_MAX", engine::KEY_BINDING_KEYS_MAX as u64),
     ];
     for (name, value) in numbers {
         let _ = writeln!(out, "export const {name} = {value};");

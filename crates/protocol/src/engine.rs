@@ -6,6 +6,7 @@
 use crate::rtp::SourceId;
 use crate::voice::EndReason;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What the engine is told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,6 +48,17 @@ pub enum Command {
     /// Starts or stops [`Event::Input`] outside a call, for the settings' meter: opens the
     /// microphone if no call has it open.
     Monitor {
+        /// On or off.
+        enabled: bool,
+    },
+    /// Listens for these keys instead of those before. Valid without a session too.
+    BindKeys {
+        /// Every way to press something, at most [`KEY_BINDINGS_MAX`]; one action may have several.
+        bindings: Vec<KeyBinding>,
+    },
+    /// Starts or stops to hear which keys somebody presses: [`Event::KeysRecorded`]. Meanwhile no
+    /// binding does anything.
+    RecordKeys {
         /// On or off.
         enabled: bool,
     },
@@ -105,7 +117,7 @@ impl Default for AudioSettings {
             echo_cancellation: true,
             noise_suppression: NoiseSuppression::Standard,
             automatic_gain: true,
-            gate: Gate::Voice { threshold: 0.5 },
+            gate: Gate::Voice { threshold: 0.5, release_ms: VOICE_RELEASE_MS },
             low_latency: false,
             sounds: 0.5,
         }
@@ -125,6 +137,13 @@ pub enum NoiseSuppression {
     Strong,
 }
 
+/// How long the microphone stays open after the last sound of a voice, unless somebody chose it.
+const VOICE_RELEASE_MS: u16 = 300;
+
+fn voice_release_ms() -> u16 {
+    VOICE_RELEASE_MS
+}
+
 /// When the microphone is open.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
@@ -136,7 +155,86 @@ pub enum Gate {
     Voice {
         /// Probability of speech from which the gate opens, 0 to 1.
         threshold: f32,
+        /// How long it stays open after the last sound of a voice, in milliseconds.
+        #[serde(default = "voice_release_ms")]
+        release_ms: u16,
     },
+    /// While a key of [`KeyAction::Talk`] is held.
+    PushToTalk {
+        /// How long it stays open after the key is let go, in milliseconds.
+        release_ms: u16,
+    },
+    /// Unless a key of [`KeyAction::Talk`] is held; silence is still not sent.
+    PushToMute {
+        /// How long it stays shut after the key is let go, in milliseconds.
+        release_ms: u16,
+    },
+    /// From one press of a key of [`KeyAction::Talk`] to the next. A call begins with it shut.
+    Toggle {
+        /// How long it stays open after the second press, in milliseconds.
+        release_ms: u16,
+    },
+}
+
+/// Key bindings that an engine takes.
+pub const KEY_BINDINGS_MAX: usize = 64;
+
+/// Keys in one binding.
+pub const KEY_BINDING_KEYS_MAX: usize = 5;
+
+/// One way to do something with keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct KeyBinding {
+    /// What they do.
+    pub action: KeyAction,
+    /// Ids of keys that are held together, in any order, at most [`KEY_BINDING_KEYS_MAX`]: the `code` of
+    /// the W3C's "UI Events KeyboardEvent code Values" (`KeyA`, `ControlLeft`), `Mouse4` and up for a
+    /// mouse's further buttons, or what [`Event::KeysRecorded`] gave. A binding with an id that is
+    /// none is left out.
+    pub keys: Vec<String>,
+}
+
+/// What keys can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum KeyAction {
+    /// Speaks, or not, as [`Gate`] says. The engine does this itself, without delay.
+    Talk,
+    /// Mutes and unmutes.
+    Mute,
+    /// Deafens and undeafens.
+    Deafen,
+    /// Leaves the call.
+    Leave,
+}
+
+/// Which keys can be heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum KeyAccess {
+    /// All of them, whichever program has the focus; none is taken from it.
+    Everywhere,
+    /// Those that are pressed while an X11 program has the focus: Wayland.
+    X11Programs,
+    /// Those that are pressed while the page has the focus.
+    Page,
+    /// None.
+    Nowhere,
+}
+
+/// Why somebody who speaks is not heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum UnheardReason {
+    /// The microphone is muted.
+    Muted,
+    /// The key that opens it is not pressed, or the one that shuts it is.
+    Key,
 }
 
 /// What the engine says.
@@ -179,6 +277,31 @@ pub enum Event {
         input_in_use: Option<String>,
         /// Name of the speaker in use; none while it is closed or missing.
         output_in_use: Option<String>,
+    },
+    /// Which keys can be heard, and what they are called; sent at the start and when it changes.
+    Keys {
+        /// Which ones.
+        access: KeyAccess,
+        /// What is printed on those keys that write something, by their ids, by the layout in use.
+        names: BTreeMap<String, String>,
+    },
+    /// A key was pressed for something that the user interface does.
+    KeyPressed {
+        /// What: everything but [`KeyAction::Talk`].
+        action: KeyAction,
+    },
+    /// The keys that are held while [`Command::RecordKeys`] is on.
+    KeysRecorded {
+        /// Their ids, in a fixed order.
+        keys: Vec<String>,
+        /// The first of them was let go: these are the ones.
+        complete: bool,
+    },
+    /// Somebody speaks in a call and is not heard. Sent after a second of speech, and not again before
+    /// half a minute is over.
+    Unheard {
+        /// Why.
+        reason: UnheardReason,
     },
     /// Something people should know, which did not end the session.
     Problem {
@@ -308,6 +431,20 @@ mod tests {
     fn settings_of_an_older_version_take_the_defaults_for_what_they_lack() {
         let settings: AudioSettings = serde_json::from_str(r#"{"input":"x","sounds":0.0}"#).unwrap();
         assert_eq!(settings.input.as_deref(), Some("x"));
-        assert_eq!(settings.gate, Gate::Voice { threshold: 0.5 });
+        assert_eq!(settings.gate, AudioSettings::default().gate);
+        let gate: Gate = serde_json::from_str(r#"{"mode":"voice","threshold":0.25}"#).unwrap();
+        assert_eq!(gate, Gate::Voice { threshold: 0.25, release_ms: 300 });
+    }
+
+    #[test]
+    fn talking_modes_cross_as_they_are_named() {
+        for (gate, json) in [
+            (Gate::PushToTalk { release_ms: 200 }, r#"{"mode":"pushToTalk","releaseMs":200}"#),
+            (Gate::PushToMute { release_ms: 0 }, r#"{"mode":"pushToMute","releaseMs":0}"#),
+            (Gate::Toggle { release_ms: 100 }, r#"{"mode":"toggle","releaseMs":100}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&gate).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Gate>(json).unwrap(), gate);
+        }
     }
 }

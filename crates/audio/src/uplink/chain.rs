@@ -159,9 +159,6 @@ impl Uplink {
             *sample = if sample.is_finite() { sample.clamp(-1.0, 1.0) } else { 0.0 };
         }
         let input = Level::of(frame);
-        if self.config.gate == GateMode::Closed {
-            return self.closed(frame, input, reference);
-        }
         self.feed_reference(reference);
         if let Some(high_pass) = &mut self.high_pass {
             high_pass.process(frame);
@@ -176,8 +173,12 @@ impl Uplink {
             self.limiter.process(frame);
         }
         let voice_probability = self.detector.update(frame);
-        let output = Level::of(frame);
         let gate = self.gate.update(voice_probability);
+        if gate == GateState::Shut {
+            // Muted: that somebody speaks may be known here, but nothing of the frame is left.
+            frame.fill(0.0);
+        }
+        let output = Level::of(frame);
         CaptureReport {
             input,
             output,
@@ -185,23 +186,6 @@ impl Uplink {
             talking: gate == GateState::Open,
             audio_level: output.audio_level(),
             gate,
-        }
-    }
-
-    /// Muted: the meter goes on and the echo canceller keeps its picture of what is being played,
-    /// but nothing of the frame is left.
-    fn closed(&mut self, frame: &mut Frame, input: Level, reference: Option<&Frame>) -> CaptureReport {
-        if reference.is_some() {
-            self.feed_reference(reference);
-        }
-        frame.fill(0.0);
-        CaptureReport {
-            input,
-            output: Level::SILENCE,
-            voice_probability: 0.0,
-            talking: false,
-            audio_level: AudioLevel::SILENCE,
-            gate: self.gate.update(0.0),
         }
     }
 

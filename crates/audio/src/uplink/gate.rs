@@ -1,5 +1,7 @@
 //! When the microphone is heard by others.
 
+use std::mem::discriminant;
+
 /// How the gate decides.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum GateMode {
@@ -14,6 +16,13 @@ pub enum GateMode {
         /// Whether the key is down.
         pressed: bool,
         /// How long it stays open after the key is let go, in milliseconds.
+        release_ms: u16,
+    },
+    /// Open unless a key is held. What is said then is not sent later either.
+    PushToMute {
+        /// Whether the key is down.
+        pressed: bool,
+        /// How long it stays shut after the key is let go, in milliseconds.
         release_ms: u16,
     },
 }
@@ -63,32 +72,42 @@ impl Gate {
     }
 
     pub(super) fn set_mode(&mut self, mode: GateMode) {
+        if discriminant(&mode) != discriminant(&self.mode) {
+            self.hangover_frames = 0;
+        }
         self.mode = mode;
     }
 
     pub(super) fn update(&mut self, voice_probability: f32) -> GateState {
-        let (wanted, hangover_ms) = match self.mode {
-            GateMode::Open => return GateState::Open,
-            GateMode::Closed => {
-                self.hangover_frames = 0;
-                return GateState::Shut;
-            }
+        let open_if = |open| if open { GateState::Open } else { GateState::Listening };
+        match self.mode {
+            GateMode::Open => GateState::Open,
+            GateMode::Closed => GateState::Shut,
             GateMode::VoiceActivity(activity) => {
                 let open = self.hangover_frames > 0;
                 let threshold = activity.threshold * if open { 2.0 / 3.0 } else { 1.0 };
-                (voice_probability >= threshold, activity.hangover_ms)
+                open_if(self.lasts(voice_probability >= threshold, activity.hangover_ms))
             }
-            GateMode::PushToTalk { pressed, release_ms } => (pressed, release_ms),
-        };
-        if wanted {
+            GateMode::PushToTalk { pressed, release_ms } => open_if(self.lasts(pressed, release_ms)),
+            GateMode::PushToMute { pressed, release_ms } => {
+                if self.lasts(pressed, release_ms) {
+                    GateState::Shut
+                } else {
+                    GateState::Open
+                }
+            }
+        }
+    }
+
+    /// Whether something is so in this frame, or was until at most `hangover_ms` ago.
+    fn lasts(&mut self, now: bool, hangover_ms: u16) -> bool {
+        if now {
             // One more than the hangover, for the frame that is counted down right below.
             self.hangover_frames = (hangover_ms / 10).saturating_add(1);
         }
-        if self.hangover_frames == 0 {
-            return GateState::Listening;
-        }
-        self.hangover_frames -= 1;
-        GateState::Open
+        let lasts = self.hangover_frames > 0;
+        self.hangover_frames = self.hangover_frames.saturating_sub(1);
+        lasts
     }
 }
 
@@ -119,6 +138,25 @@ mod tests {
         assert_eq!(open_frames(&mut gate, 0.0, 10), 10);
         gate.set_mode(mode(false));
         assert_eq!(open_frames(&mut gate, 0.0, 10), 5);
+    }
+
+    #[test]
+    fn a_held_key_mutes_and_its_release_is_delayed() {
+        let mode = |pressed| GateMode::PushToMute { pressed, release_ms: 50 };
+        let mut gate = Gate::new(mode(false));
+        assert_eq!(gate.update(0.0), GateState::Open);
+        gate.set_mode(mode(true));
+        assert_eq!(gate.update(1.0), GateState::Shut);
+        gate.set_mode(mode(false));
+        assert_eq!(open_frames(&mut gate, 1.0, 10), 5);
+    }
+
+    #[test]
+    fn another_mode_begins_anew() {
+        let mut gate = Gate::new(GateMode::PushToTalk { pressed: true, release_ms: 500 });
+        gate.update(0.0);
+        gate.set_mode(GateMode::PushToMute { pressed: false, release_ms: 500 });
+        assert_eq!(gate.update(0.0), GateState::Open);
     }
 
     #[test]

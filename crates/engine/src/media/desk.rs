@@ -2,6 +2,7 @@
 //! speaker's wish for another. It knows no device and no clock.
 
 use super::meters::{InputMeter, SpeakingList};
+use super::unheard::UnheardSpeech;
 use super::{Notice, Order, VoiceTap};
 use crate::receive::Receiver;
 use crate::send::Sender;
@@ -51,6 +52,7 @@ pub(super) struct Desk {
     played_frames: u64,
     input: InputMeter,
     speaking: SpeakingList,
+    unheard: UnheardSpeech,
     /// When the latest packet of the microphone went out.
     sent_at: Option<Instant>,
     notices: mpsc::Sender<Notice>,
@@ -76,6 +78,7 @@ impl Desk {
             played_frames: 0,
             input: InputMeter::default(),
             speaking: SpeakingList::default(),
+            unheard: UnheardSpeech::default(),
             sent_at: None,
             notices,
         }
@@ -93,6 +96,7 @@ impl Desk {
                 (self.muted, self.deafened) = (muted, deafened);
                 self.sender.set_muted(muted || deafened);
             }
+            Order::Talk(on) => self.sender.set_talk(on),
             Order::Volume { source, volume } => {
                 if let Some(seat) = &mut self.seat {
                     seat.receiver.set_volume(source, volume);
@@ -140,6 +144,10 @@ impl Desk {
         let sending = self.seat.is_some() && lately && !self.muted && !self.deafened;
         if let Some(notice) = self.input.update(report.output.rms_dbfs, report.voice_probability, sending) {
             self.notify(notice);
+        }
+        let unheard = self.sender.unheard().filter(|_| self.seat.is_some() && !report.talking);
+        if let Some(reason) = self.unheard.update(now, report.voice_probability, unheard) {
+            self.notify(Notice::Unheard(reason));
         }
         let own = self.seat.as_ref().filter(|_| sending).map(|seat| seat.source);
         self.speaking.set_own(own);

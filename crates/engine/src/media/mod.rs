@@ -4,6 +4,7 @@
 
 mod desk;
 mod meters;
+mod unheard;
 
 pub(crate) use desk::Seat;
 
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use voicehall_audio::{FRAME_SAMPLES, Frame};
 use voicehall_device::{DeviceChoice, Microphone, Speaker, StreamStatus};
-use voicehall_protocol::engine::AudioSettings;
+use voicehall_protocol::engine::{AudioSettings, UnheardReason};
 use voicehall_protocol::rtp::SourceId;
 
 /// Shortest sleep. A device that calls back in bursts is looked after this often while the next
@@ -65,6 +66,8 @@ pub(crate) enum Order {
     Leave,
     /// Mutes and deafens.
     Mute { muted: bool, deafened: bool },
+    /// A talk key does what it does, or no longer.
+    Talk(bool),
     /// Sets a source's volume.
     Volume { source: SourceId, volume: f32 },
     /// Applies settings.
@@ -88,6 +91,8 @@ pub(crate) enum Notice {
     Input { level_dbfs: f32, speech: f32, sending: bool },
     /// Who is heard.
     Speaking(Vec<SourceId>),
+    /// Somebody speaks and is not heard.
+    Unheard(UnheardReason),
     /// The receive path, every second of a call.
     Quality(Quality),
 }

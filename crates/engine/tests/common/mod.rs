@@ -127,7 +127,7 @@ impl Person {
     pub fn new(settings: AudioSettings) -> Self {
         let (audio, microphone, speaker) = VirtualAudio::new();
         let http = http_client().unwrap();
-        let config = EngineConfig { http, settings, sounds: None, tap: None };
+        let config = EngineConfig { http, settings, sounds: None, keys: None, tap: None };
         let (engine, events) = Engine::start(Arc::new(audio), config).unwrap();
         Self { engine, source: SourceId(0), sound: Sound::start(microphone, speaker), events }
     }

@@ -1,0 +1,95 @@
+//! Keys and mouse buttons, heard while another program has the focus, and never taken from it.
+//!
+//! [`HotkeySource`] is the door. Behind it stand the system's own ways of listening
+//! ([`NativeKeys`]) or a test's hands ([`VirtualKeys`]); what they hear becomes actions in the same
+//! state machine ([`KeyMatcher`]).
+
+mod key;
+mod matcher;
+mod native;
+mod virtual_keys;
+#[cfg(target_os = "linux")]
+mod x11;
+
+pub use key::{Key, MOUSE_BUTTON_MAX, MOUSE_BUTTON_MIN, UnknownKey};
+pub use matcher::{BINDINGS_MAX, Binding, COMBINATION_KEYS_MAX, Combination, KeyMatcher};
+pub use native::NativeKeys;
+pub use virtual_keys::VirtualKeys;
+
+/// What a key can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// Opens the microphone, or closes it, or does both in turn: that depends on the talking mode.
+    Talk,
+    /// Mutes and unmutes.
+    Mute,
+    /// Deafens and undeafens.
+    Deafen,
+    /// Leaves the call.
+    Leave,
+}
+
+/// Why an action is held, or no longer held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// A key was pressed or let go.
+    Key,
+    /// It was found to be so: at the start, after other bindings, after something went unheard.
+    Resync,
+}
+
+/// Which keys the system lets a program hear that has not the focus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// All of them, always.
+    Everywhere,
+    /// Those that are pressed while a program that speaks X11 has the focus: Wayland.
+    X11Programs,
+    /// None.
+    Nowhere,
+}
+
+/// What a source tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HotkeyEvent {
+    /// What can be heard, and what the keys that write something are called by the layout in use.
+    /// Told first, and when it changes.
+    Access {
+        /// Which keys can be heard.
+        access: Access,
+        /// What is printed on keys; those that are missing go by their usual names.
+        names: Vec<(Key, String)>,
+    },
+    /// An action is held, or no longer.
+    Action {
+        /// Which one.
+        action: Action,
+        /// Whether it is held.
+        pressed: bool,
+        /// Why.
+        cause: Cause,
+    },
+    /// While recording: what is held, or was held together when the first key of it was let go.
+    Recorded {
+        /// The keys, at most [`COMBINATION_KEYS_MAX`].
+        keys: Vec<Key>,
+        /// The first of them was let go.
+        complete: bool,
+    },
+}
+
+/// Hears the source's events, on a thread of the source's own. It must not block for long.
+pub type Listener = Box<dyn FnMut(HotkeyEvent) + Send>;
+
+/// Hears keys. Nothing of what it hears is kept from the program that has the focus.
+pub trait HotkeySource: Send + Sync {
+    /// Tells `listener` what happens from now on, beginning with [`HotkeyEvent::Access`] and what is
+    /// held already. It takes the place of one that listened before.
+    fn listen(&self, listener: Listener);
+
+    /// Listens for these bindings instead of those before.
+    fn bind(&self, bindings: Vec<Binding>);
+
+    /// Starts or stops to record a combination: [`HotkeyEvent::Recorded`].
+    fn record(&self, enabled: bool);
+}

@@ -1,0 +1,134 @@
+//! Keys, between the devices' words and the protocol's; and what a talk key does.
+
+use voicehall_device::keys::{Access, Action, Binding, Cause, Combination, HotkeyEvent, Key};
+use voicehall_protocol::engine::{Event, Gate, KeyAccess, KeyAction, KeyBinding};
+
+/// Bindings as the devices want them. Those with a key that is none are left out.
+pub(crate) fn bindings(bindings: &[KeyBinding]) -> Vec<Binding> {
+    let binding = |binding: &KeyBinding| {
+        let keys: Result<Vec<Key>, _> = binding.keys.iter().map(|id| id.parse()).collect();
+        let combination = Combination::new(keys.ok()?)?;
+        let action = match binding.action {
+            KeyAction::Talk => Action::Talk,
+            KeyAction::Mute => Action::Mute,
+            KeyAction::Deafen => Action::Deafen,
+            KeyAction::Leave => Action::Leave,
+        };
+        Some(Binding { action, combination })
+    };
+    bindings.iter().filter_map(binding).collect()
+}
+
+/// What the user interface is told. It does what is pressed; what was found to be held, because it
+/// was held before anybody listened, it does not.
+pub(crate) fn event(event: HotkeyEvent) -> Option<Event> {
+    let id = |key: Key| key.to_string();
+    Some(match event {
+        HotkeyEvent::Access { access, names } => Event::Keys {
+            access: match access {
+                Access::Everywhere => KeyAccess::Everywhere,
+                Access::X11Programs => KeyAccess::X11Programs,
+                Access::Nowhere => KeyAccess::Nowhere,
+            },
+            names: names.into_iter().map(|(key, name)| (id(key), name)).collect(),
+        },
+        HotkeyEvent::Recorded { keys, complete } => {
+            Event::KeysRecorded { keys: keys.into_iter().map(id).collect(), complete }
+        }
+        HotkeyEvent::Action { action, pressed: true, cause: Cause::Key } => {
+            let action = match action {
+                Action::Talk => return None,
+                Action::Mute => KeyAction::Mute,
+                Action::Deafen => KeyAction::Deafen,
+                Action::Leave => KeyAction::Leave,
+            };
+            Event::KeyPressed { action }
+        }
+        HotkeyEvent::Action { .. } => return None,
+    })
+}
+
+/// What the talk keys do, in every mode.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TalkKey {
+    held: bool,
+    toggled: bool,
+}
+
+impl TalkKey {
+    /// A key was pressed or let go. Only a press in a call toggles.
+    pub(crate) fn turn(&mut self, pressed: bool, cause: Cause, in_call: bool) {
+        self.held = pressed;
+        if pressed && cause == Cause::Key && in_call {
+            self.toggled = !self.toggled;
+        }
+    }
+
+    /// Forgets what was toggled, and says whether there was anything to forget.
+    pub(crate) fn untoggle(&mut self) -> bool {
+        std::mem::take(&mut self.toggled)
+    }
+
+    /// Whether the key does what it does in this mode.
+    pub(crate) fn is_on(self, gate: &Gate) -> bool {
+        match gate {
+            Gate::Toggle { .. } => self.toggled,
+            _ => self.held,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOGGLE: Gate = Gate::Toggle { release_ms: 0 };
+    const PUSH: Gate = Gate::PushToTalk { release_ms: 0 };
+
+    #[test]
+    fn a_key_is_held_or_toggles() {
+        let mut key = TalkKey::default();
+        for (pressed, held, toggled) in
+            [(true, true, true), (false, false, true), (true, true, false), (false, false, false)]
+        {
+            key.turn(pressed, Cause::Key, true);
+            assert_eq!((key.is_on(&PUSH), key.is_on(&TOGGLE)), (held, toggled));
+        }
+    }
+
+    #[test]
+    fn a_key_that_was_held_before_the_call_talks_but_toggles_nothing() {
+        for (cause, in_call) in [(Cause::Resync, true), (Cause::Key, false)] {
+            let mut key = TalkKey::default();
+            key.turn(true, cause, in_call);
+            assert_eq!((key.is_on(&PUSH), key.is_on(&TOGGLE)), (true, false), "{cause:?}, {in_call}");
+        }
+    }
+
+    #[test]
+    fn bindings_with_keys_that_are_none_are_left_out() {
+        let binding = |keys: &[&str]| KeyBinding {
+            action: KeyAction::Mute,
+            keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+        };
+        let given =
+            [binding(&["ControlLeft", "KeyM"]), binding(&["Hyper"]), binding(&[]), binding(&["Mouse4"])];
+        let taken: Vec<String> = bindings(&given)
+            .iter()
+            .map(|binding| {
+                binding.combination.keys().map(|key| key.to_string()).collect::<Vec<_>>().join("+")
+            })
+            .collect();
+        assert_eq!(taken, ["ControlLeft+KeyM", "Mouse4"]);
+    }
+
+    #[test]
+    fn the_interface_hears_presses_alone() {
+        let action = |action, pressed, cause| event(HotkeyEvent::Action { action, pressed, cause });
+        let muted = Some(Event::KeyPressed { action: KeyAction::Mute });
+        assert_eq!(action(Action::Mute, true, Cause::Key), muted);
+        assert_eq!(action(Action::Mute, false, Cause::Key), None);
+        assert_eq!(action(Action::Mute, true, Cause::Resync), None);
+        assert_eq!(action(Action::Talk, true, Cause::Key), None);
+    }
+}
