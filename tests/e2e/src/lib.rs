@@ -5,11 +5,12 @@
 //!
 //! - [`sound`]: a sound server with microphones and speakers for everybody, recorded on one clock;
 //! - [`screen`]: a display for windows; [`session`]: somebody's login to it; [`panel`]: what shows
-//!   tray icons there;
+//!   tray icons there; [`keyboard`]: hands on it, and a game that has its focus;
 //! - [`server`]: the server under test; [`account`] signs people in to it;
 //! - clients: [`app`] and [`browser`], both used through [`window`] as a person would, and
 //!   [`command_line`]; [`listener`], who reads what it receives;
-//! - [`network`]: hosts with addresses of their own, and [`capture`] of all that reaches one.
+//! - [`network`]: hosts with addresses of their own, and [`capture`] of all that reaches one;
+//!   [`spurts`]: when somebody's talk spurts leave.
 //!
 //! [`speech`] is what people say; [`measure`] and [`quality`] tell what became of it.
 
@@ -18,6 +19,7 @@ pub mod binaries;
 pub mod browser;
 pub mod capture;
 pub mod command_line;
+pub mod keyboard;
 pub mod listener;
 pub mod measure;
 pub mod network;
@@ -31,6 +33,7 @@ pub mod server;
 pub mod session;
 pub mod sound;
 pub mod speech;
+pub mod spurts;
 pub mod wait;
 pub mod wav;
 pub mod webdriver;

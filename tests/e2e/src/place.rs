@@ -31,7 +31,8 @@ impl<'r> Headset<'r> {
 pub struct Place<'r> {
     /// Where everybody's devices are plugged in.
     pub sound: SoundServer<'r>,
-    _screen: Screen,
+    /// Where everybody's windows are.
+    pub screen: Screen,
     /// What they talk through.
     pub server: Server,
 }
@@ -39,7 +40,7 @@ pub struct Place<'r> {
 impl<'r> Place<'r> {
     /// Starts everything, in the rig's folder.
     pub fn new(rig: &'r Rig) -> Self {
-        Self { sound: SoundServer::start(rig), _screen: Screen::start(rig), server: Server::start(rig) }
+        Self { sound: SoundServer::start(rig), screen: Screen::start(rig), server: Server::start(rig) }
     }
 
     /// Somebody opens the app for the first time and joins the lobby.

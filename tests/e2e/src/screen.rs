@@ -10,6 +10,7 @@ pub struct Screen {
     // In the order in which they end.
     _window_manager: Process,
     _display: Process,
+    name: String,
 }
 
 impl Screen {
@@ -23,8 +24,14 @@ impl Screen {
             let log = display.log();
             log.lines().find_map(|line| line.trim().parse::<u32>().ok()).filter(|_| log.ends_with('\n'))
         });
-        rig.set("DISPLAY", &format!(":{number}"));
+        let name = format!(":{number}");
+        rig.set("DISPLAY", &name);
         let window_manager = rig.start(rig.command("openbox"), "openbox");
-        Self { _window_manager: window_manager, _display: display }
+        Self { _window_manager: window_manager, _display: display, name }
+    }
+
+    /// The display's name, as in `DISPLAY`.
+    pub fn display(&self) -> &str {
+        &self.name
     }
 }

@@ -9,9 +9,11 @@ use crate::rig::Rig;
 use crate::speech::Speech;
 use crate::{measure, wait, wav};
 use std::cell::Cell;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// Inside a virtual machine PipeWire raises its smallest period to 21 ms; a desktop has these.
 const DESKTOP_PERIODS: &str = "context.properties = { vm.overrides = { default.clock.min-quantum = 32 } }\n";
@@ -19,6 +21,12 @@ const DESKTOP_PERIODS: &str = "context.properties = { vm.overrides = { default.c
 /// The same for clients of the PulseAudio protocol.
 const DESKTOP_PULSE_PERIODS: &str =
     "pulse.properties = { vm.overrides = { pulse.min.quantum = 256/48000 } }\n";
+
+/// The header of a recording is no longer than this.
+const HEADER_BYTES_MAX: usize = 4096;
+
+/// A sample from which on something sounds.
+const ONSET: f32 = 0.01;
 
 /// A running sound server.
 #[derive(Debug)]
@@ -228,13 +236,24 @@ impl Recording {
     /// What was recorded in the latest while, one track for each device: for waiting until
     /// something is heard.
     pub fn latest(&self, seconds: f32) -> Vec<Vec<f32>> {
-        let bytes = fs::read(&self.path).expect("the recording can be read");
+        let wanted = (seconds * wav::RATE_HZ as f32) as u64 * 4 * self.channels;
+        self.tracks_from(self.bytes().saturating_sub(wanted))
+    }
+
+    /// What was recorded from this place in the file on.
+    fn tracks_from(&self, position: u64) -> Vec<Vec<f32>> {
         let channels = self.channels as usize;
         let frame_bytes = 4 * channels;
-        let start = bytes.windows(4).position(|word| word == b"data").map_or(bytes.len(), |at| at + 8);
-        let frames: Vec<_> = bytes[start.min(bytes.len())..].chunks_exact(frame_bytes).collect();
-        let wanted = (seconds * wav::RATE_HZ as f32) as usize;
-        let latest = &frames[frames.len().saturating_sub(wanted)..];
+        let mut file = File::open(&self.path).expect("the recording can be read");
+        let mut head = [0; HEADER_BYTES_MAX];
+        let length = file.read(&mut head).expect("the recording can be read");
+        let start = head[..length].windows(4).position(|word| word == b"data").map_or(length, |at| at + 8);
+        // Whole frames, counted from the first one.
+        let skipped = position.saturating_sub(start as u64) / frame_bytes as u64 * frame_bytes as u64;
+        file.seek(SeekFrom::Start(start as u64 + skipped)).expect("files can be skipped through");
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).expect("the recording can be read");
+        let latest: Vec<_> = bytes.chunks_exact(frame_bytes).collect();
         let sample = |frame: &[u8], channel: usize| {
             let bytes = frame[channel * 4..][..4].try_into().expect("a sample has four bytes");
             f32::from_le_bytes(bytes)
@@ -247,6 +266,27 @@ impl Recording {
         wait::until("a device sounds or is silent, as it should", || {
             (measure::is_silent(&self.latest(0.5)[track]) != sounds).then_some(())
         });
+    }
+
+    /// Blocks until a track that was silent has sounded for this long, and looks as often as it can:
+    /// for doing something in the middle of a word.
+    pub fn wait_for_part(&self, track: usize, from: u64, seconds: f32) {
+        let frames = (seconds * wav::RATE_HZ as f32) as usize;
+        let started = Instant::now();
+        loop {
+            let recorded = self.tracks_from(from);
+            let onset = recorded[track].iter().position(|sample| sample.abs() > ONSET);
+            if onset.is_some_and(|onset| recorded[track].len() >= onset + frames) {
+                return;
+            }
+            assert!(started.elapsed() < wait::PATIENCE, "nothing sounds");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// How far the recording is, for [`Self::wait_for_part`].
+    pub fn position(&self) -> u64 {
+        self.bytes()
     }
 
     /// Ends it: one track for each device, in the order in which they were given.

@@ -71,6 +71,19 @@ pub fn speak(rig: &Rig, voice: Voice) -> Speech {
     Speech { path, samples }
 }
 
+/// The first word of a speech, after this much silence: it begins at once and ends before the next
+/// sentence. For what becomes of its edges.
+pub fn word(rig: &Rig, speech: &Speech, silence_s: f32, word_s: f32) -> Speech {
+    let seconds = |seconds: f32| (seconds * RATE_HZ as f32) as usize;
+    let begin = speech.samples.iter().position(|sample| sample.abs() > PEAK / 10.0).expect("somebody speaks");
+    let mut samples = vec![0.0; seconds(silence_s)];
+    samples.extend(&speech.samples[begin..][..seconds(word_s)]);
+    samples.extend(vec![0.0; seconds(silence_s)]);
+    let path = rig.path("word.wav");
+    wav::write(&path, RATE_HZ, &samples);
+    Speech { path, samples }
+}
+
 /// Changes the sample rate of a whole recording, by way of its spectrum: exact below the lower of
 /// the two rates' halves, and without delay.
 pub fn resample(samples: &[f32], from_hz: u32, to_hz: u32) -> Vec<f32> {

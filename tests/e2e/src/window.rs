@@ -78,13 +78,35 @@ impl Window {
         for (handle, device) in [("input-device", microphone), ("output-device", speaker)] {
             self.choose(handle, device).await;
         }
-        for handle in ["echo", "noise", "gain", "gate"] {
+        for handle in ["echo", "noise", "gain"] {
             self.switch_off(handle).await;
         }
-        if self.exists(NOISE_OFF).await {
-            self.click(NOISE_OFF).await;
+        for choice in ["off", "open"].map(choice) {
+            if self.exists(&choice).await {
+                self.click(&choice).await;
+            }
         }
         self.slide("sounds", 0.0).await;
+        self.close_settings().await;
+    }
+
+    /// Chooses when one is heard (`voice`, `pushToTalk`, `pushToMute`, `toggle`, `open`), and records
+    /// keys for talking: `press` presses each of `presses`.
+    pub async fn talk_by<T: Copy>(&self, mode: &str, presses: &[T], press: impl Fn(T)) {
+        self.open_voice_settings().await;
+        self.click(&choice(mode)).await;
+        for (before, what) in presses.iter().enumerate() {
+            self.click("[data-testid=keys-talk] [data-testid=key-add]").await;
+            self.see(&test_id("key-recorder")).await;
+            let binding = "[data-testid=keys-talk] [data-testid=key-binding]";
+            wait::until_async("the keys are recorded", || async {
+                // Again while the engine was not listening yet.
+                press(*what);
+                let found = self.client.find_all(Locator::Css(binding)).await.ok()?;
+                (found.len() == before + 1).then_some(())
+            })
+            .await;
+        }
         self.close_settings().await;
     }
 
@@ -188,8 +210,10 @@ impl Window {
     }
 }
 
-/// The app offers noise suppression in steps, the browser as a switch.
-const NOISE_OFF: &str = "[data-testid=settings] input[type=radio][value=off]";
+/// One of several choices, by its value. The app offers noise suppression so, the browser as a switch.
+fn choice(value: &str) -> String {
+    format!("[data-testid=settings] input[type=radio][value={value}]")
+}
 
 fn test_id(handle: &str) -> String {
     format!("[data-testid='{handle}']")

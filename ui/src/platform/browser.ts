@@ -18,6 +18,7 @@ export function createBrowserPlatform(): Platform {
     kind: 'browser',
     features: {
       gate: false,
+      talkingModes: ['open', 'pushToTalk', 'pushToMute', 'toggle'],
       strongNoiseSuppression: false,
       lowLatency: false,
       outputChoice: microphone && 'setSinkId' in HTMLMediaElement.prototype,

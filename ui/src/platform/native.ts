@@ -20,6 +20,7 @@ export function createNativePlatform(): Platform {
     kind: 'native',
     features: {
       gate: true,
+      talkingModes: ['voice', 'pushToTalk', 'pushToMute', 'toggle', 'open'],
       strongNoiseSuppression: true,
       lowLatency: true,
       outputChoice: true,

@@ -1,4 +1,4 @@
-import type { EngineCommand, EngineEvent } from '../bindings/protocol';
+import type { EngineCommand, EngineEvent, Gate } from '../bindings/protocol';
 import type { Shell } from './shell';
 
 /**
@@ -34,6 +34,8 @@ export interface Platform {
 export interface Features {
   /** Voice activity with a threshold (`AudioSettings.gate`). */
   gate: boolean;
+  /** The talking modes there are. */
+  talkingModes: readonly Gate['mode'][];
   /** `NoiseSuppression` 'strong' differs from 'standard'. */
   strongNoiseSuppression: boolean;
   /** `AudioSettings.lowLatency`. */

@@ -36,6 +36,7 @@ export class App {
     this.settings = new Settings(platform.storage);
     this.voice = new Voice(platform.engine, this.settings);
     this.desktop = platform.shell && new Desktop(this, platform.shell);
+    this.voice.onUnheard = (why) => this.notices.show({ kind: 'unheard', why });
   }
 
   async start(): Promise<void> {

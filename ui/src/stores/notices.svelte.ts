@@ -1,4 +1,5 @@
 import type { Failure } from '../gateway';
+import type { Unheard } from './voice.svelte';
 
 /** Something people are told in passing. Views put it into words. */
 export type Notice =
@@ -7,6 +8,7 @@ export type Notice =
   | { kind: 'copied' }
   | { kind: 'copyFailed' }
   | { kind: 'guildRemoved'; name: string }
+  | { kind: 'unheard'; why: Unheard }
   | { kind: 'signedOut' };
 
 export interface Toast {

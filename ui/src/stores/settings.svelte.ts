@@ -1,4 +1,4 @@
-import type { AudioSettings, UserId } from '../bindings/protocol';
+import type { AudioSettings, Gate, KeyBinding, UserId } from '../bindings/protocol';
 import type { Storage } from '../platform';
 
 export type Theme = 'system' | 'dark' | 'light';
@@ -9,6 +9,8 @@ interface Choices {
   /** A language's tag, or 'system'. */
   language: string;
   audio: AudioSettings;
+  /** What keys do. */
+  keys: readonly KeyBinding[];
   /** Loudness of people, 0 to 2, by [`volumeKey`]; absent for 1. */
   volumes: Record<string, number>;
   /** What closing the app's window does, where there is a tray. */
@@ -36,10 +38,11 @@ const DEFAULTS: Choices = {
     echoCancellation: true,
     noiseSuppression: 'standard',
     automaticGain: true,
-    gate: { mode: 'voice', threshold: 0.5 },
+    gate: gateOf('voice'),
     lowLatency: false,
     sounds: 0.5,
   },
+  keys: [],
   volumes: {},
   closeToTray: 'ask',
   notifyMessages: true,
@@ -69,7 +72,7 @@ export class Settings {
     this.#choices = {
       ...DEFAULTS,
       ...saved,
-      audio: { ...DEFAULTS.audio, ...saved.audio },
+      audio: { ...DEFAULTS.audio, ...saved.audio, gate: completed(saved.audio?.gate) },
     };
   }
 
@@ -95,6 +98,26 @@ export class Settings {
     if (volume === 1) Reflect.deleteProperty(volumes, key);
     this.set({ volumes });
   }
+}
+
+/** A talking mode as it is before somebody changes it. */
+export function gateOf(mode: Gate['mode']): Gate {
+  switch (mode) {
+    case 'open':
+      return { mode };
+    case 'voice':
+      return { mode, threshold: 0.5, releaseMs: 300 };
+    case 'pushToTalk':
+    case 'toggle':
+      return { mode, releaseMs: 200 };
+    case 'pushToMute':
+      return { mode, releaseMs: 0 };
+  }
+}
+
+/** A mode that an older version saved may lack what has been added to it since. */
+function completed(saved: Gate | undefined): Gate {
+  return saved ? { ...gateOf(saved.mode), ...saved } : DEFAULTS.audio.gate;
 }
 
 /** Ids are unique on one server only. */

@@ -7,6 +7,9 @@ import {
   type EngineEvent,
   type ErrorCode,
   type GuildId,
+  type KeyAccess,
+  type KeyAction,
+  type KeyBinding,
   type Problem,
   type SessionState,
   type SourceId,
@@ -41,6 +44,15 @@ export interface Input {
   speech: number;
   sending: boolean;
 }
+
+/** Which keys can be heard, and what is printed on them. */
+export interface Keys {
+  access: KeyAccess;
+  names: Partial<Record<string, string>>;
+}
+
+/** Why one speaks and is not heard. */
+export type Unheard = 'muted' | 'mutedByModerator' | 'key';
 
 export interface Devices {
   inputs: readonly AudioDevice[];
@@ -92,6 +104,11 @@ export class Voice {
   history = $state.raw<readonly CallStats[]>([]);
   devices = $state.raw<Devices>({ inputs: [], outputs: [], inputInUse: null, outputInUse: null });
   problem = $state.raw<Problem | null>(null);
+  keys = $state.raw<Keys>({ access: 'nowhere', names: {} });
+  /** The keys that are being recorded; none while none are. */
+  recording = $state.raw<{ keys: readonly string[]; complete: boolean } | null>(null);
+  /** Called when somebody speaks and is not heard. */
+  onUnheard: (why: Unheard) => void = () => undefined;
   readonly #backoff: Backoff;
   readonly #sentVolumes = new Map<SourceId, number>();
   #sentMute = '';
@@ -119,6 +136,7 @@ export class Voice {
   start(): void {
     this.applyAudio();
     this.#applyMute();
+    this.#bindKeys();
   }
 
   get place(): Place | null {
@@ -180,6 +198,18 @@ export class Voice {
   applyAudio(): void {
     this.problem = null;
     this.engine.send({ type: 'setAudio', settings: this.settings.current.audio });
+  }
+
+  setKeys(keys: readonly KeyBinding[]): void {
+    this.settings.set({ keys });
+    this.#bindKeys();
+  }
+
+  /** Hears which keys are pressed, until it is told otherwise. */
+  recordKeys(enabled: boolean): void {
+    if (enabled === (this.recording !== null)) return;
+    this.recording = enabled ? { keys: [], complete: false } : null;
+    this.engine.send({ type: 'recordKeys', enabled });
   }
 
   monitor(enabled: boolean): void {
@@ -261,7 +291,35 @@ export class Voice {
       case 'problem':
         this.problem = event.problem;
         break;
+      case 'keys':
+        this.keys = event;
+        break;
+      case 'keysRecorded':
+        if (this.recording) this.recording = event;
+        break;
+      case 'keyPressed':
+        this.#onKey(event.action);
+        break;
+      case 'unheard':
+        this.onUnheard(event.reason === 'muted' ? this.#mutedBy() : 'key');
+        break;
     }
+  }
+
+  #onKey(action: KeyAction): void {
+    if (action === 'mute') this.toggleMute();
+    else if (action === 'deafen') this.toggleDeaf();
+    else if (action === 'leave') this.leave();
+  }
+
+  #mutedBy(): Unheard {
+    const own = this.#ownState();
+    return own && (own.serverMute || own.serverDeaf) ? 'mutedByModerator' : 'muted';
+  }
+
+  #bindKeys(): void {
+    const bindings = [...this.settings.current.keys];
+    this.engine.send({ type: 'bindKeys', bindings });
   }
 
   #onState(state: SessionState): void {

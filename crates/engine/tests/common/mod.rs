@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
+use voicehall_device::keys::HotkeySource;
 use voicehall_device::{VirtualAudio, VirtualMicrophone, VirtualSpeaker};
 use voicehall_engine::{Engine, EngineConfig, http_client};
 use voicehall_protocol::engine::{AudioSettings, Command, Event, Gate, NoiseSuppression, SessionState};
@@ -125,9 +126,14 @@ pub struct Person {
 
 impl Person {
     pub fn new(settings: AudioSettings) -> Self {
+        Self::with_keys(settings, None)
+    }
+
+    /// Somebody with keys at hand.
+    pub fn with_keys(settings: AudioSettings, keys: Option<Arc<dyn HotkeySource>>) -> Self {
         let (audio, microphone, speaker) = VirtualAudio::new();
         let http = http_client().unwrap();
-        let config = EngineConfig { http, settings, sounds: None, keys: None, tap: None };
+        let config = EngineConfig { http, settings, sounds: None, keys, tap: None };
         let (engine, events) = Engine::start(Arc::new(audio), config).unwrap();
         Self { engine, source: SourceId(0), sound: Sound::start(microphone, speaker), events }
     }
@@ -215,6 +221,11 @@ impl Sound {
     /// Says something, after what is still to be said.
     pub fn say(&self, samples: &[f32]) {
         self.shared.lock().unwrap().to_say.extend(samples);
+    }
+
+    /// How much of it is still to be said.
+    pub fn left_to_say(&self) -> usize {
+        self.shared.lock().unwrap().to_say.len()
     }
 
     /// Everything heard since the start or the last [`Self::forget`].

@@ -1,12 +1,20 @@
-import type { AudioSettings, EngineCommand, EngineEvent, SourceId } from '../../bindings/protocol';
+import type {
+  AudioSettings,
+  EngineCommand,
+  EngineEvent,
+  KeyAction,
+  SourceId,
+} from '../../bindings/protocol';
 import type { Engine } from '../platform';
 import { devicesEvent, listDevices, type DeviceList } from './devices';
 import { SpeechEstimate } from './level';
 import { Microphone } from './microphone';
 import { Mixer } from './mixer';
+import { listen, PageKeys } from './page-keys';
 import { preparePeer, type Peer } from './peer';
 import { VoiceSession } from './session';
 import { playSound, type Sound } from './sounds';
+import { TalkGate } from './talk-gate';
 import { Ticker } from './ticker';
 
 /** Ticks (25 ms each) between looks at the microphone's level and at the statistics. */
@@ -46,6 +54,11 @@ export class BrowserEngine implements Engine {
   });
   readonly #ticker = new Ticker(() => this.#tick());
   readonly #speech = new SpeechEstimate();
+  readonly #talk = new TalkGate(() => this.#sendMicrophone());
+  readonly #keys = new PageKeys({
+    action: (action, pressed) => this.#key(action, pressed),
+    recorded: (keys, complete) => this.#emit({ type: 'keysRecorded', keys, complete }),
+  });
   #peer: Promise<Peer> | null = null;
   #session: VoiceSession | null = null;
   #settings = AUDIO_DEFAULT;
@@ -64,6 +77,8 @@ export class BrowserEngine implements Engine {
     const devices = navigator.mediaDevices as MediaDevices | undefined;
     devices?.addEventListener('devicechange', () => void this.#onDeviceChange());
     void this.#refreshDevices();
+    listen(this.#keys);
+    void this.#tellKeys();
     // Browsers let a page sound only once somebody has touched it.
     for (const type of ['pointerdown', 'keydown']) {
       document.addEventListener(type, () => this.#wakeSound(), { passive: true });
@@ -99,6 +114,12 @@ export class BrowserEngine implements Engine {
         this.#monitored = command.enabled;
         this.#update();
         break;
+      case 'bindKeys':
+        this.#keys.bindings = command.bindings;
+        break;
+      case 'recordKeys':
+        this.#keys.recording = command.enabled;
+        break;
       case 'chime':
         this.#sound(command.chime === 'joined' ? 'join' : 'leave');
         break;
@@ -128,6 +149,7 @@ export class BrowserEngine implements Engine {
   }
 
   #endSession(): void {
+    this.#talk.reset();
     this.#session?.close();
     this.#session = null;
     this.#source = null;
@@ -162,6 +184,7 @@ export class BrowserEngine implements Engine {
     this.#settings = settings;
     this.#mixer.setOutputGain(settings.outputGain);
     this.#microphone.configure(settings);
+    this.#talk.gate = settings.gate;
     if (before.output !== settings.output) void this.#chooseOutput();
   }
 
@@ -191,8 +214,26 @@ export class BrowserEngine implements Engine {
   }
 
   #sendMicrophone(): void {
-    const silent = this.#muted || this.#deafened;
-    this.#session?.setTrack(silent ? null : this.#microphone.track);
+    this.#session?.setTrack(this.#silent ? null : this.#microphone.track);
+  }
+
+  /** Whether nothing of the microphone may be heard. */
+  get #silent(): boolean {
+    return this.#muted || this.#deafened || !this.#talk.open;
+  }
+
+  #key(action: KeyAction, pressed: boolean): void {
+    if (action === 'talk') this.#talk.turn(pressed, this.#session !== null);
+    else if (pressed) this.#emit({ type: 'keyPressed', action });
+  }
+
+  /** What is printed on the keys, where the browser tells it. */
+  async #tellKeys(): Promise<void> {
+    const { keyboard } = navigator as { keyboard?: { getLayoutMap(): Promise<Map<string, string>> } };
+    const layout = await keyboard?.getLayoutMap().catch(() => null);
+    const names: Record<string, string> = {};
+    for (const [key, written] of layout ?? []) names[key] = written.toUpperCase();
+    this.#emit({ type: 'keys', access: 'page', names });
   }
 
   async #chooseOutput(): Promise<void> {
@@ -242,7 +283,7 @@ export class BrowserEngine implements Engine {
   #meter(nowMs: number): void {
     const levelDbfs = this.#microphone.level();
     if (levelDbfs === null) return;
-    const sent = this.#source !== null && !this.#muted && !this.#deafened;
+    const sent = this.#source !== null && !this.#silent;
     const sending = sent && levelDbfs >= AUDIBLE_DBFS;
     if (sending) this.#audibleAtMs = nowMs;
     else if (!sent) this.#audibleAtMs = -Infinity;

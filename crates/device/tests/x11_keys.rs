@@ -1,0 +1,227 @@
+//! Keys on a real display, pressed by its test extension as hands would.
+#![cfg(target_os = "linux")]
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+use voicehall_device::keys::{
+    Access, Action, Binding, Cause, Combination, HotkeyEvent, HotkeySource, Key, NativeKeys,
+};
+use x11rb::connection::Connection;
+use x11rb::protocol::Event;
+use x11rb::protocol::xproto::{
+    ConnectionExt as _, CreateWindowAux, EventMask, GrabMode, GrabStatus, InputFocus, WindowClass,
+};
+use x11rb::protocol::xtest::ConnectionExt as _;
+use x11rb::rust_connection::RustConnection;
+
+/// Set in the process that has a display of its own, to the number of the display's process.
+const INSIDE: &str = "VOICEHALL_TEST_DISPLAY";
+
+/// How long anything may take to come true. Far more than it ever does.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const CONTROL: u8 = 37;
+const KEY_M: u8 = 58;
+const BUTTON_BACK: u8 = 8;
+
+/// Event codes of X11.
+const KEY_PRESS: u8 = 2;
+const KEY_RELEASE: u8 = 3;
+const BUTTON_PRESS: u8 = 4;
+const BUTTON_RELEASE: u8 = 5;
+
+/// A display without a monitor.
+struct Display(Child);
+
+impl Display {
+    fn start() -> (Self, String) {
+        let mut server = Command::new("Xvfb")
+            .args(["-displayfd", "1", "-screen", "0", "640x480x24", "-nolisten", "tcp"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("Xvfb is installed");
+        let mut number = String::new();
+        let output = server.stdout.take().expect("it is piped");
+        BufReader::new(output).read_line(&mut number).expect("it tells its number");
+        (Self(server), format!(":{}", number.trim()))
+    }
+}
+
+impl Drop for Display {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Runs `body` in a process of its own with a display of its own: the environment names it, and
+/// cannot be changed within the process that runs the other tests.
+fn with_display(test: &str, body: impl FnOnce()) {
+    if std::env::var_os(INSIDE).is_some() {
+        return body();
+    }
+    let (display, name) = Display::start();
+    let outcome = Command::new(std::env::current_exe().expect("this program"))
+        .args([test, "--exact", "--nocapture"])
+        .env(INSIDE, display.0.id().to_string())
+        .env("DISPLAY", name)
+        .env("XDG_SESSION_TYPE", "x11")
+        .env_remove("WAYLAND_DISPLAY")
+        .status()
+        .expect("this program runs");
+    assert!(outcome.success(), "{test} failed on its display");
+}
+
+/// Hands on the keyboard, and a program that has the focus.
+struct Person {
+    connection: RustConnection,
+    root: u32,
+}
+
+impl Person {
+    fn new() -> Self {
+        let (connection, screen) = RustConnection::connect(None).expect("there is a display");
+        let root = connection.setup().roots[screen].root;
+        Self { connection, root }
+    }
+
+    /// A window over the whole screen, which gets every key and button, and grabs the keyboard as
+    /// some games do.
+    fn play(&self) {
+        let window = self.connection.generate_id().unwrap();
+        let wanted = CreateWindowAux::new().override_redirect(1).event_mask(
+            EventMask::KEY_PRESS
+                | EventMask::KEY_RELEASE
+                | EventMask::BUTTON_PRESS
+                | EventMask::BUTTON_RELEASE
+                | EventMask::EXPOSURE,
+        );
+        let (depth, class, visual) = (0, WindowClass::INPUT_OUTPUT, 0);
+        self.connection
+            .create_window(depth, window, self.root, 0, 0, 640, 480, 0, class, visual, &wanted)
+            .unwrap();
+        self.connection.map_window(window).unwrap();
+        self.connection.flush().unwrap();
+        while !matches!(self.connection.wait_for_event().unwrap(), Event::Expose(_)) {}
+        self.connection.set_input_focus(InputFocus::PARENT, window, x11rb::CURRENT_TIME).unwrap();
+        let grab = self.connection.grab_keyboard(
+            false,
+            window,
+            x11rb::CURRENT_TIME,
+            GrabMode::ASYNC,
+            GrabMode::ASYNC,
+        );
+        assert_eq!(grab.unwrap().reply().unwrap().status, GrabStatus::SUCCESS);
+    }
+
+    fn act(&self, kind: u8, detail: u8) {
+        self.connection.xtest_fake_input(kind, detail, 0, x11rb::NONE, 0, 0, 0).unwrap().check().unwrap();
+    }
+
+    /// The next key or button that reached the window.
+    fn got(&self) -> (u8, u8) {
+        loop {
+            match self.connection.wait_for_event().unwrap() {
+                Event::KeyPress(event) => return (KEY_PRESS, event.detail),
+                Event::KeyRelease(event) => return (KEY_RELEASE, event.detail),
+                Event::ButtonPress(event) => return (BUTTON_PRESS, event.detail),
+                Event::ButtonRelease(event) => return (BUTTON_RELEASE, event.detail),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn binding(action: Action, ids: &[&str]) -> Binding {
+    let keys = ids.iter().map(|id| id.parse::<Key>().unwrap());
+    Binding { action, combination: Combination::new(keys).unwrap() }
+}
+
+/// Starts to listen; what the first event says of access and names is checked and left out.
+fn listen(bindings: Vec<Binding>) -> (NativeKeys, Receiver<HotkeyEvent>) {
+    let keys = NativeKeys::start();
+    let (sender, events) = channel();
+    keys.bind(bindings);
+    // Fails only once the test is over.
+    keys.listen(Box::new(move |event| drop(sender.send(event))));
+    let HotkeyEvent::Access { access, names } = next(&events) else { panic!("access is told first") };
+    assert_eq!(access, Access::Everywhere);
+    let m = "KeyM".parse::<Key>().unwrap();
+    assert!(names.contains(&(m, "M".to_owned())), "{names:?}");
+    (keys, events)
+}
+
+fn next(events: &Receiver<HotkeyEvent>) -> HotkeyEvent {
+    events.recv_timeout(PATIENCE).expect("something happens")
+}
+
+fn action(action: Action, pressed: bool, cause: Cause) -> HotkeyEvent {
+    HotkeyEvent::Action { action, pressed, cause }
+}
+
+#[test]
+fn keys_are_heard_during_anothers_grab_and_reach_it_all_the_same() {
+    with_display("keys_are_heard_during_anothers_grab_and_reach_it_all_the_same", || {
+        let person = Person::new();
+        person.play();
+        let bindings = vec![
+            binding(Action::Talk, &["ControlLeft"]),
+            binding(Action::Talk, &["Mouse4"]),
+            binding(Action::Mute, &["KeyM", "ControlLeft"]),
+        ];
+        let (_keys, events) = listen(bindings);
+        for (kind, detail, wanted) in [
+            (KEY_PRESS, CONTROL, Some((Action::Talk, true))),
+            (KEY_PRESS, KEY_M, Some((Action::Mute, true))),
+            (KEY_RELEASE, KEY_M, Some((Action::Mute, false))),
+            (KEY_RELEASE, CONTROL, Some((Action::Talk, false))),
+            (KEY_PRESS, KEY_M, None),
+            (KEY_RELEASE, KEY_M, None),
+            (BUTTON_PRESS, BUTTON_BACK, Some((Action::Talk, true))),
+            (BUTTON_RELEASE, BUTTON_BACK, Some((Action::Talk, false))),
+        ] {
+            person.act(kind, detail);
+            assert_eq!(person.got(), (kind, detail), "the focused program gets it too");
+            if let Some((what, pressed)) = wanted {
+                assert_eq!(next(&events), action(what, pressed, Cause::Key));
+            }
+        }
+    });
+}
+
+#[test]
+fn what_is_held_at_the_start_is_held_and_a_display_that_ends_lets_go() {
+    with_display("what_is_held_at_the_start_is_held_and_a_display_that_ends_lets_go", held_and_let_go);
+}
+
+fn held_and_let_go() {
+    let person = Person::new();
+    person.act(KEY_PRESS, CONTROL);
+    person.act(BUTTON_PRESS, BUTTON_BACK);
+    let talk = vec![binding(Action::Talk, &["ControlLeft"]), binding(Action::Leave, &["Mouse4"])];
+    let (keys, events) = listen(talk);
+    assert_eq!(next(&events), action(Action::Talk, true, Cause::Resync));
+    assert_eq!(next(&events), action(Action::Leave, true, Cause::Resync));
+    person.act(BUTTON_RELEASE, BUTTON_BACK);
+    assert_eq!(next(&events), action(Action::Leave, false, Cause::Key));
+
+    keys.record(true);
+    assert_eq!(next(&events), action(Action::Talk, false, Cause::Resync));
+    person.act(KEY_PRESS, KEY_M);
+    let m = "KeyM".parse().unwrap();
+    assert_eq!(next(&events), HotkeyEvent::Recorded { keys: vec![m], complete: false });
+    person.act(KEY_RELEASE, KEY_M);
+    assert_eq!(next(&events), HotkeyEvent::Recorded { keys: vec![m], complete: true });
+    keys.record(false);
+    assert_eq!(next(&events), action(Action::Talk, true, Cause::Resync));
+
+    let display = std::env::var(INSIDE).expect("it is set in here");
+    assert!(Command::new("kill").arg(display).status().expect("kill is everywhere").success());
+    assert_eq!(next(&events), action(Action::Talk, false, Cause::Resync));
+    assert_eq!(next(&events), HotkeyEvent::Access { access: Access::Nowhere, names: vec![] });
+}

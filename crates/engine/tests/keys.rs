@@ -1,0 +1,138 @@
+//! Keys, from the hand to the other end of a call.
+
+mod common;
+
+use common::signal::{likeness, sweep, tone};
+use common::{Node, Person, raw, until};
+use std::sync::Arc;
+use voicehall_device::keys::{HotkeySource, Key, VirtualKeys};
+use voicehall_protocol::engine::{AudioSettings, Command, Event, Gate, KeyAccess, KeyAction, KeyBinding};
+
+/// Samples of a millisecond.
+const MS: usize = 48;
+
+fn key(id: &str) -> Key {
+    id.parse().unwrap()
+}
+
+/// Somebody with a keyboard, in this talking mode. V talks, M with Control mutes.
+fn person(gate: Gate) -> (Person, Arc<VirtualKeys>) {
+    let keys = Arc::new(VirtualKeys::default());
+    let source: Arc<dyn HotkeySource> = keys.clone();
+    let person = Person::with_keys(AudioSettings { gate, ..raw() }, Some(source));
+    let binding = |action, keys: &[&str]| {
+        let keys = keys.iter().map(|key| (*key).to_owned()).collect();
+        KeyBinding { action, keys }
+    };
+    let bindings =
+        vec![binding(KeyAction::Talk, &["KeyV"]), binding(KeyAction::Mute, &["ControlLeft", "KeyM"])];
+    person.engine.send(Command::BindKeys { bindings }).unwrap();
+    (person, keys)
+}
+
+/// Whether somebody is heard to speak from now on, as the engine itself tells it.
+async fn speaks(person: &mut Person, wanted: bool) {
+    let source = person.source;
+    person
+        .event(|event| match event {
+            Event::Speaking { sources } => (sources.contains(&source) == wanted).then_some(()),
+            _ => None,
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_word_that_begins_before_the_key_and_ends_after_it_is_heard_whole() {
+    let node = Node::start().await;
+    let (mut speaker, keys) = person(Gate::PushToTalk { release_ms: 200 });
+    speaker.join(&node).await;
+    let listener = Person::joined(&node).await;
+    let word = sweep(500 * MS);
+    // Again where a busy machine loses a stretch of it.
+    for attempt in 0.. {
+        listener.sound.forget();
+        speaker.sound.say(&word);
+        until(|| speaker.sound.left_to_say() <= word.len() - 60 * MS).await;
+        keys.key(key("KeyV"), true);
+        until(|| speaker.sound.left_to_say() <= 60 * MS).await;
+        keys.key(key("KeyV"), false);
+        let heard = listener.sound.listen(1_000 * MS);
+        let heard = [listener.sound.heard(), heard.await].concat();
+        let whole = [&word[..100 * MS], &word[200 * MS..300 * MS], &word[400 * MS..]];
+        let alike = whole.map(|part| likeness(part, &heard));
+        if alike.iter().all(|alike| *alike > 0.8) {
+            return;
+        }
+        assert!(attempt < 5, "start, middle and end are heard as {alike:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_held_while_joining_talks_and_its_release_ends_it() {
+    let node = Node::start().await;
+    let (mut speaker, keys) = person(Gate::PushToTalk { release_ms: 0 });
+    keys.key(key("KeyV"), true);
+    speaker.join(&node).await;
+    speaker.sound.say(&tone(300.0, 60_000 * MS));
+    speaks(&mut speaker, true).await;
+    keys.key(key("KeyV"), false);
+    speaks(&mut speaker, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_mode_does_with_the_key_what_it_says() {
+    let node = Node::start().await;
+    let (mut speaker, keys) = person(Gate::PushToMute { release_ms: 0 });
+    speaker.join(&node).await;
+    speaker.sound.say(&tone(300.0, 60_000 * MS));
+    speaks(&mut speaker, true).await;
+    keys.key(key("KeyV"), true);
+    speaks(&mut speaker, false).await;
+    keys.key(key("KeyV"), false);
+    speaks(&mut speaker, true).await;
+
+    let settings = AudioSettings { gate: Gate::Toggle { release_ms: 0 }, ..raw() };
+    speaker.engine.send(Command::SetAudio { settings }).unwrap();
+    speaks(&mut speaker, false).await;
+    for on in [true, false, true] {
+        keys.key(key("KeyV"), true);
+        keys.key(key("KeyV"), false);
+        speaks(&mut speaker, on).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_interface_hears_of_its_own_keys_and_of_recorded_ones() {
+    let (mut person, keys) = person(Gate::Open);
+    let access = person.event(|event| match event {
+        Event::Keys { access, .. } => Some(*access),
+        _ => None,
+    });
+    assert_eq!(access.await, KeyAccess::Everywhere);
+    // The bindings are on their way: pressed until they are there.
+    let pressed = |event: &Event| match event {
+        Event::KeyPressed { action } => Some(*action),
+        _ => None,
+    };
+    keys.key(key("ControlLeft"), true);
+    let pressing = tokio::spawn({
+        let keys = Arc::clone(&keys);
+        async move {
+            let mut ticks = tokio::time::interval(std::time::Duration::from_millis(5));
+            loop {
+                ticks.tick().await;
+                keys.key(key("KeyM"), true);
+                keys.key(key("KeyM"), false);
+            }
+        }
+    });
+    assert_eq!(person.event(pressed).await, KeyAction::Mute);
+
+    person.engine.send(Command::RecordKeys { enabled: true }).unwrap();
+    let recorded = person.event(|event| match event {
+        Event::KeysRecorded { keys, complete: true } => Some(keys.clone()),
+        _ => None,
+    });
+    assert_eq!(recorded.await, ["KeyM"], "Control was down before");
+    pressing.abort();
+}
