@@ -58,6 +58,7 @@ function setUp() {
     request,
     send,
     commands,
+    emit: (event: EngineEvent) => emit(event),
     state: (state: SessionState) => emit({ type: 'state', state }),
     joins: () => commands.filter(({ type }) => type === 'join').length,
   };
@@ -305,4 +306,57 @@ describe('the volume of a person', () => {
     expect(commands.at(-1)).toEqual({ type: 'setVolume', source: 16, volume: 1 });
     expect(settings.current.volumes).toEqual({});
   });
+});
+
+describe('keys', () => {
+  it('do what the interface does itself', async () => {
+    const { voice, settings, emit } = await connected();
+    emit({ type: 'keyPressed', action: 'mute' });
+    expect(settings.current.selfMute).toBe(true);
+    emit({ type: 'keyPressed', action: 'deafen' });
+    expect(settings.current.selfDeaf).toBe(true);
+    emit({ type: 'keyPressed', action: 'leave' });
+    expect(voice.call.phase).toBe('idle');
+  });
+
+  it('are told to the engine when they change', async () => {
+    const { voice, commands } = await connected();
+    const keys = [{ action: 'talk' as const, keys: ['KeyV'] }];
+    voice.setKeys(keys);
+    expect(commands.at(-1)).toEqual({ type: 'bindKeys', bindings: keys });
+  });
+
+  it('are recorded between the wish and its end', async () => {
+    const { voice, emit, commands } = await connected();
+    emit({ type: 'keysRecorded', keys: ['KeyV'], complete: true });
+    expect(voice.recording).toBeNull();
+    voice.recordKeys(true);
+    voice.recordKeys(true);
+    emit({ type: 'keysRecorded', keys: ['KeyV'], complete: false });
+    expect(voice.recording).toMatchObject({ keys: ['KeyV'], complete: false });
+    voice.recordKeys(false);
+    expect(commands.filter(({ type }) => type === 'recordKeys')).toHaveLength(2);
+  });
+});
+
+it('says why somebody who speaks is not heard', async () => {
+  const { voice, guild, emit } = await connected();
+  const told: string[] = [];
+  voice.onUnheard = (why) => told.push(why);
+  emit({ type: 'unheard', reason: 'key' });
+  emit({ type: 'unheard', reason: 'muted' });
+  guild.voiceStates = [{ ...voiceState('1', 4), serverMute: true }];
+  emit({ type: 'unheard', reason: 'muted' });
+  expect(told).toEqual(['key', 'muted', 'mutedByModerator']);
+});
+
+it('completes what an older version saved', async () => {
+  const gate = { mode: 'voice', threshold: 0.25 };
+  const settings = new Settings({
+    ...storage,
+    loadSettings: () => Promise.resolve({ audio: { gate } }),
+  });
+  await settings.load();
+  expect(settings.current.audio.gate).toEqual({ ...gate, releaseMs: 300 });
+  expect(settings.current.keys).toEqual([]);
 });

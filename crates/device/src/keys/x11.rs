@@ -121,6 +121,9 @@ struct Ear {
     access: Access,
     matcher: KeyMatcher,
     listener: Option<Listener>,
+    names: Vec<(Key, String)>,
+    /// The layout may be another one. Whenever another keyboard is used, the display says so.
+    names_outdated: bool,
 }
 
 impl Ear {
@@ -138,7 +141,15 @@ impl Ear {
         let mask = EventMask { deviceid: ALL_MASTER_DEVICES, mask: vec![events] };
         connection.xinput_xi_select_events(root, &[mask])?.check()?;
         let access = if is_wayland() { Access::X11Programs } else { Access::Everywhere };
-        let mut ear = Self { connection, root, access, matcher: KeyMatcher::default(), listener: None };
+        let mut ear = Self {
+            connection,
+            root,
+            access,
+            matcher: KeyMatcher::default(),
+            listener: None,
+            names: Vec::new(),
+            names_outdated: false,
+        };
         // Nobody listens yet: this only takes note of what is down.
         ear.matcher.resync(ear.down()?);
         Ok(ear)
@@ -173,7 +184,12 @@ impl Ear {
             }
             // Last, because an answer that was waited for may have brought events with it.
             while let Some(event) = self.connection.poll_for_event()? {
-                self.hear(&event)?;
+                self.hear(&event);
+            }
+            if std::mem::take(&mut self.names_outdated) {
+                self.look_up_names()?;
+                // It may have brought events with it.
+                continue;
             }
             self.wait(wake)?;
         }
@@ -195,7 +211,8 @@ impl Ear {
         let events = match command {
             Command::Listen(listener) => {
                 self.listener = Some(listener);
-                self.tell_access()?;
+                self.names = self.names()?;
+                self.tell_access();
                 let mut events = self.matcher.held();
                 events.extend(self.matcher.resync(self.down()?));
                 events
@@ -207,26 +224,28 @@ impl Ear {
         Ok(())
     }
 
-    fn hear(&mut self, event: &Event) -> Result<(), X11Error> {
+    fn hear(&mut self, event: &Event) {
         let (key, down) = match event {
             Event::XinputRawKeyPress(press) => (of_keycode(press.detail), true),
             Event::XinputRawKeyRelease(release) => (of_keycode(release.detail), false),
             Event::XinputRawButtonPress(press) => (of_button(press.detail), true),
             Event::XinputRawButtonRelease(release) => (of_button(release.detail), false),
-            Event::MappingNotify(_) => return self.tell_access(),
-            _ => return Ok(()),
+            Event::MappingNotify(_) => {
+                self.names_outdated = true;
+                return;
+            }
+            _ => return,
         };
         if let Some(key) = key {
             let events = self.matcher.key(key, down);
             self.tell(events);
         }
-        Ok(())
     }
 
     /// What is down now, as the display knows it.
     fn down(&self) -> Result<BTreeSet<Key>, X11Error> {
         let keymap = self.connection.query_keymap()?;
-        let pointer = self.connection.xinput_xi_get_client_pointer(self.root)?.reply()?;
+        let pointer = self.connection.xinput_xi_get_client_pointer(x11rb::NONE)?.reply()?;
         let pointer = self.connection.xinput_xi_query_pointer(self.root, pointer.deviceid)?;
         let keys = keymap.reply()?.keys;
         let keycodes = bits(keys.iter().map(|byte| u32::from(*byte)), 8);
@@ -235,9 +254,17 @@ impl Ear {
         Ok(keycodes.filter_map(of_keycode).chain(buttons.filter_map(of_button)).collect())
     }
 
-    fn tell_access(&mut self) -> Result<(), X11Error> {
-        let names = self.names()?;
+    fn tell_access(&mut self) {
+        let names = self.names.clone();
         self.tell(vec![HotkeyEvent::Access { access: self.access, names }]);
+    }
+
+    fn look_up_names(&mut self) -> Result<(), X11Error> {
+        let names = self.names()?;
+        if names != self.names {
+            self.names = names;
+            self.tell_access();
+        }
         Ok(())
     }
 

@@ -10,15 +10,20 @@ use voicehall_protocol::PROTOCOL_VERSION;
 use voicehall_protocol::gateway::{ClientMessage, GATEWAY_PATH, ServerMessage};
 use voicehall_protocol::rest::{GuestRequest, SignedIn};
 use voicehall_protocol::voice::{Fingerprint, JOIN_PATH, JoinRequest};
+use voicehall_test_e2e::keyboard::{Game, Keyboard, Press};
 use voicehall_test_e2e::measure::{delays_ms, median};
 use voicehall_test_e2e::place::{Headset, Place};
 use voicehall_test_e2e::quality::pesq;
 use voicehall_test_e2e::rig::Rig;
 use voicehall_test_e2e::speech::{Speech, Voice, speak};
+use voicehall_test_e2e::spurts::Spurts;
 use voicehall_test_e2e::window::Window;
 
 /// Calls measured: the delay of one differs from that of the next.
 const CALLS: usize = 5;
+
+/// Times that a talk key is pressed: each meets another moment of the sound card's rhythm.
+const PRESSES: usize = 60;
 
 /// How long an idle call is watched.
 const IDLE: Duration = Duration::from_secs(10);
@@ -76,6 +81,11 @@ async fn main() {
         }
     }
 
+    let times = push_to_talk_ms(&place, &alice, &speech, &alice_set).await;
+    println!("gaming.ptt_ms: {times:.1?}");
+    figures.add("gaming.ptt_ms", median(&times).expect("keys were pressed"), "ms", json!(15));
+    alice.sound_as_it_is(alice_set.microphone.name(), alice_set.speaker.name()).await;
+
     let carol = place.browser(&rig, "Carol", &carol_set).await;
     for (name, window, goal) in [("call.join_app_ms", &*bob, 60), ("call.join_chromium_ms", &*carol, 200)] {
         let mut times = Vec::new();
@@ -108,6 +118,33 @@ async fn one_call(
     let tracks = recording.stop();
     let delay = median(&delays_ms(&tracks[0], &tracks[1])).expect("Alice is heard");
     (delay, pesq(rig, &tracks[0], &tracks[1]))
+}
+
+/// From a talk key's press, while a game has the focus, to the first packet of what is said, in ms.
+async fn push_to_talk_ms(
+    place: &Place<'_>,
+    speaker: &Window,
+    speech: &Speech,
+    set: &Headset<'_>,
+) -> Vec<f32> {
+    let keyboard = Keyboard::new(&place.screen);
+    speaker.talk_by("pushToTalk", &[Press::CONTROL], |what| keyboard.tap(what)).await;
+    let game = Game::start(&place.screen);
+    let spurts = Spurts::watch();
+    let mut times = Vec::new();
+    while times.len() < PRESSES {
+        let _speaking = place.sound.play(speech, &set.microphone);
+        for _ in 0..PRESSES / 4 {
+            let pressed = keyboard.act(Press::CONTROL, true);
+            let sent = spurts.after(pressed);
+            times.push((sent - pressed).as_secs_f32() * 1000.0);
+            keyboard.act(Press::CONTROL, false);
+            game.got(2);
+            // Until the release delay is over; a little longer each time.
+            tokio::time::sleep(Duration::from_millis(300 + times.len() as u64 % 21)).await;
+        }
+    }
+    times
 }
 
 /// From the click that joins to the moment in which the window shows that Alice is heard.
