@@ -22,8 +22,7 @@ afterEach(async () => {
   expect(stage.violations).toEqual([]);
 });
 
-const bindings = (action: string) =>
-  page.getByTestId(`keys-${action}`).getByTestId('key-binding');
+const bindings = (action: string) => page.getByTestId(`keys-${action}`).getByTestId('key-binding');
 const add = (action: string) => page.getByTestId(`keys-${action}`).getByTestId('key-add');
 
 describe('keys', () => {
@@ -64,7 +63,9 @@ describe('keys', () => {
   });
 
   it('are explained, and so is the mode that needs one', async () => {
-    expect(await page.getByTestId('key-access').innerText()).toContain('while this page has the focus');
+    expect(await page.getByTestId('key-access').innerText()).toContain(
+      'while this page has the focus',
+    );
     await page.locator('input[type=radio][value=pushToTalk]').check();
     await page.getByTestId('keys-talk').getByText('No key yet').waitFor();
     await page.getByTestId('release').focus();

@@ -290,7 +290,13 @@ impl<'a> Caller<'a> {
             }
             Event::Stats { stats } => self.progress.tell(&Step::Stats { stats }),
             Event::Problem { problem } => tracing::warn!(?problem, "sound"),
-            Event::Input { .. } | Event::Devices { .. } => {}
+            // Nobody sits at the keys here.
+            Event::Keys { .. }
+            | Event::KeyPressed { .. }
+            | Event::KeysRecorded { .. }
+            | Event::Unheard { .. }
+            | Event::Input { .. }
+            | Event::Devices { .. } => {}
         }
         Ok(Next::On)
     }

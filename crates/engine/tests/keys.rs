@@ -99,6 +99,16 @@ async fn every_mode_does_with_the_key_what_it_says() {
         keys.key(key("KeyV"), false);
         speaks(&mut speaker, on).await;
     }
+    // The next call begins with it off.
+    speaker.engine.send(Command::Leave {}).unwrap();
+    speaker.join(&node).await;
+    for _ in 0..2 {
+        let sending = speaker.event(|event| match event {
+            Event::Input { sending, .. } => Some(*sending),
+            _ => None,
+        });
+        assert!(!sending.await);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

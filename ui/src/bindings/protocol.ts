@@ -10,6 +10,8 @@ export const NAME_CHARS_MAX = 32;
 export const PASSWORD_CHARS_MIN = 10;
 export const MESSAGE_CHARS_MAX = 4000;
 export const HISTORY_PAGE = 50;
+export const KEY_BINDINGS_MAX = 64;
+export const KEY_BINDING_KEYS_MAX = 5;
 export const EXT_AUDIO_LEVEL_URI = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 export const VOICE_JOIN_PATH = "/voice/join";
 export const GATEWAY_PATH = "/gateway";
@@ -666,6 +668,14 @@ settings: AudioSettings, } | { "type": "monitor",
 /**
  * On or off.
  */
+enabled: boolean, } | { "type": "bindKeys", 
+/**
+ * Every way to press something, at most [`KEY_BINDINGS_MAX`]; one action may have several.
+ */
+bindings: Array<KeyBinding>, } | { "type": "recordKeys", 
+/**
+ * On or off.
+ */
 enabled: boolean, } | { "type": "chime", 
 /**
  * What happened.
@@ -722,7 +732,42 @@ export type Gate = { "mode": "open" } | { "mode": "voice",
 /**
  * Probability of speech from which the gate opens, 0 to 1.
  */
-threshold: number, };
+threshold: number, 
+/**
+ * How long it stays open after the last sound of a voice, in milliseconds.
+ */
+releaseMs: number, } | { "mode": "pushToTalk", 
+/**
+ * How long it stays open after the key is let go, in milliseconds.
+ */
+releaseMs: number, } | { "mode": "pushToMute", 
+/**
+ * How long it stays shut after the key is let go, in milliseconds.
+ */
+releaseMs: number, } | { "mode": "toggle", 
+/**
+ * How long it stays open after the second press, in milliseconds.
+ */
+releaseMs: number, };
+
+export type KeyBinding = { 
+/**
+ * What they do.
+ */
+action: KeyAction, 
+/**
+ * Ids of keys that are held together, in any order, at most [`KEY_BINDING_KEYS_MAX`]: the `code` of
+ * the W3C's "UI Events KeyboardEvent code Values" (`KeyA`, `ControlLeft`), `Mouse4` and up for a
+ * mouse's further buttons, or what [`Event::KeysRecorded`] gave. A binding with an id that is
+ * none is left out.
+ */
+keys: Array<string>, };
+
+export type KeyAction = "talk" | "mute" | "deafen" | "leave";
+
+export type KeyAccess = "everywhere" | "x11Programs" | "page" | "nowhere";
+
+export type UnheardReason = "muted" | "key";
 
 export type EngineEvent = { "type": "state", 
 /**
@@ -764,7 +809,31 @@ inputInUse: string | null,
 /**
  * Name of the speaker in use; none while it is closed or missing.
  */
-outputInUse: string | null, } | { "type": "problem", 
+outputInUse: string | null, } | { "type": "keys", 
+/**
+ * Which ones.
+ */
+access: KeyAccess, 
+/**
+ * What is printed on those keys that write something, by their ids, by the layout in use.
+ */
+names: { [key in string]: string }, } | { "type": "keyPressed", 
+/**
+ * What: everything but [`KeyAction::Talk`].
+ */
+action: KeyAction, } | { "type": "keysRecorded", 
+/**
+ * Their ids, in a fixed order.
+ */
+keys: Array<string>, 
+/**
+ * The first of them was let go: these are the ones.
+ */
+complete: boolean, } | { "type": "unheard", 
+/**
+ * Why.
+ */
+reason: UnheardReason, } | { "type": "problem", 
 /**
  * What.
  */

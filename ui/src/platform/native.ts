@@ -1,6 +1,7 @@
 import { Channel, invoke } from '@tauri-apps/api/core';
 import { listen } from '@tauri-apps/api/event';
-import type { EngineCommand, EngineEvent } from '../bindings/protocol';
+import type { EngineCommand, EngineEvent, KeyAccess } from '../bindings/protocol';
+import { listenToKeys, PageKeys } from './page-keys';
 import {
   Unreachable,
   type Credentials,
@@ -56,12 +57,17 @@ function createEngine(): Engine {
   const emit = (event: EngineEvent) => {
     for (const subscriber of subscribers) subscriber(event);
   };
-  const channel = new Channel<EngineEvent>(emit);
+  const recorder = createRecorder(emit);
+  const channel = new Channel<EngineEvent>((event) => {
+    if (event.type === 'keys') recorder.access = event.access;
+    emit(event);
+  });
   // Each command waits for the one before, and the first for the subscription: order is kept and
   // no event is missed.
   let queue: Promise<unknown> = invoke('engine_subscribe', { channel }).catch(() => undefined);
   return {
     send: (command: EngineCommand) => {
+      if (command.type === 'recordKeys') recorder.record(command.enabled);
       queue = queue
         .then(() => invoke('engine_send', { command }))
         .catch(() => {
@@ -72,6 +78,24 @@ function createEngine(): Engine {
     subscribe: (callback) => {
       subscribers.add(callback);
       return () => subscribers.delete(callback);
+    },
+  };
+}
+
+/** Where the engine does not hear the keys of this very window, the window records them itself. */
+function createRecorder(emit: (event: EngineEvent) => void) {
+  const keys = new PageKeys({
+    action: () => undefined,
+    recorded: (keys, complete) => emit({ type: 'keysRecorded', keys, complete }),
+  });
+  let listening = false;
+  return {
+    access: 'nowhere' as KeyAccess,
+    record(enabled: boolean): void {
+      const records = enabled && this.access !== 'everywhere';
+      if (records && !listening) listenToKeys(keys);
+      listening ||= records;
+      keys.recording = records;
     },
   };
 }

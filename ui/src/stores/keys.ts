@@ -8,7 +8,9 @@ const isWithin = (one: readonly string[], other: readonly string[]) =>
 
 function isSame(one: KeyBinding, other: KeyBinding): boolean {
   const { keys } = one;
-  return one.action === other.action && keys.length === other.keys.length && isWithin(keys, other.keys);
+  return (
+    one.action === other.action && keys.length === other.keys.length && isWithin(keys, other.keys)
+  );
 }
 
 /** Adds a binding, unless it is there already. */

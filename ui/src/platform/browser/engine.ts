@@ -5,12 +5,12 @@ import type {
   KeyAction,
   SourceId,
 } from '../../bindings/protocol';
+import { listenToKeys, PageKeys } from '../page-keys';
 import type { Engine } from '../platform';
 import { devicesEvent, listDevices, type DeviceList } from './devices';
 import { SpeechEstimate } from './level';
 import { Microphone } from './microphone';
 import { Mixer } from './mixer';
-import { listen, PageKeys } from './page-keys';
 import { preparePeer, type Peer } from './peer';
 import { VoiceSession } from './session';
 import { playSound, type Sound } from './sounds';
@@ -77,7 +77,7 @@ export class BrowserEngine implements Engine {
     const devices = navigator.mediaDevices as MediaDevices | undefined;
     devices?.addEventListener('devicechange', () => void this.#onDeviceChange());
     void this.#refreshDevices();
-    listen(this.#keys);
+    listenToKeys(this.#keys);
     void this.#tellKeys();
     // Browsers let a page sound only once somebody has touched it.
     for (const type of ['pointerdown', 'keydown']) {
@@ -229,7 +229,9 @@ export class BrowserEngine implements Engine {
 
   /** What is printed on the keys, where the browser tells it. */
   async #tellKeys(): Promise<void> {
-    const { keyboard } = navigator as { keyboard?: { getLayoutMap(): Promise<Map<string, string>> } };
+    const { keyboard } = navigator as {
+      keyboard?: { getLayoutMap(): Promise<Map<string, string>> };
+    };
     const layout = await keyboard?.getLayoutMap().catch(() => null);
     const names: Record<string, string> = {};
     for (const [key, written] of layout ?? []) names[key] = written.toUpperCase();

@@ -1,4 +1,4 @@
-import type { KeyAction, KeyBinding } from '../../bindings/protocol';
+import type { KeyAction, KeyBinding } from '../bindings/protocol';
 
 /** What keys do. */
 export interface KeyHandlers {
@@ -70,7 +70,7 @@ export class PageKeys {
 }
 
 /** Lets a page's keys and mouse buttons come to `keys`. What is typed into a field is no key. */
-export function listen(keys: PageKeys): void {
+export function listenToKeys(keys: PageKeys): void {
   const capture = { capture: true };
   const press = (event: KeyboardEvent) => {
     if (event.code !== '' && !(isTyping(event) && writes(event))) keys.press(event.code);

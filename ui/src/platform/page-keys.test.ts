@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { KeyBinding } from '../../bindings/protocol';
+import type { KeyBinding } from '../bindings/protocol';
 import { PageKeys } from './page-keys';
 
 function setUp(bindings: KeyBinding[]) {
