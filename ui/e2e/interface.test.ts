@@ -175,6 +175,19 @@ describe('a guild', () => {
     await tile.getByText('0%', { exact: true }).waitFor();
   });
 
+  it('remembers how loud each sound is, set by keyboard', async () => {
+    await page.getByTestId('settings-open').press('Enter');
+    await page.getByTestId('settings-voice').press('Enter');
+    await page.getByTestId('sound-leave').focus();
+    await page.keyboard.press('Home');
+    const saved = () =>
+      page.evaluate(() => {
+        const text = localStorage.getItem('voicehall.settings') ?? '{}';
+        return (JSON.parse(text) as { audio?: { sounds: unknown } }).audio?.sounds;
+      });
+    await expect.poll(saved).toEqual({ join: 0.5, leave: 0, mute: 0.5 });
+  });
+
   it('opens and closes what hangs on a button by that button', async () => {
     await page.getByTestId('guild-switcher').click();
     await page.getByTestId('guild-menu').waitFor();

@@ -12,8 +12,12 @@ use std::path::Path;
 use std::process::Command;
 
 /// Every bench: its name, and its program in the folder of release builds.
-const BENCHES: &[(&str, &str)] =
-    &[("forward", "voicehall-test-load"), ("engine", "examples/call_figures"), ("call", "bench")];
+const BENCHES: &[(&str, &str)] = &[
+    ("forward", "voicehall-test-load"),
+    ("engine", "examples/call_figures"),
+    ("voice-activity", "examples/voice_activity"),
+    ("call", "bench"),
+];
 
 /// Runs all benches. One that fails is reported, and the others still run.
 ///

@@ -49,7 +49,11 @@ fn main() {
     report("encode, 64 kb/s", || encoding(voice));
     for speakers in [0, 1, 3, 8] {
         let packets = packets(voice);
-        report(&format!("receive and mix {speakers} speakers"), || receiving(packets.clone(), speakers));
+        for (name, levelling) in [("receive and mix", false), ("receive, level and mix", true)] {
+            report(&format!("{name} {speakers} speakers"), || {
+                receiving(packets.clone(), speakers, levelling)
+            });
+        }
     }
     report("limit", || {
         let mut limiter = Limiter::default();
@@ -111,9 +115,10 @@ fn packets(voice: &[f32]) -> Vec<Vec<u8>> {
         .collect()
 }
 
-fn receiving(packets: Vec<Vec<u8>>, speakers: usize) -> impl FnMut(usize) {
+fn receiving(packets: Vec<Vec<u8>>, speakers: usize, levelling: bool) -> impl FnMut(usize) {
     let start = Instant::now();
     let mut downlink = Downlink::new(start, JitterConfig::default()).expect("memory for decoders");
+    downlink.set_levelling(levelling);
     let mut mix: Frame = [0.0; 480];
     move |n| {
         let now = start + Duration::from_millis(n as u64 * 10);

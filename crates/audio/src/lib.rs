@@ -16,8 +16,10 @@ mod codec;
 mod downlink;
 mod error;
 mod level;
+mod loudness;
 mod resample;
 mod uplink;
+mod voice_detector;
 
 pub use codec::{Decoder, Encoder, EncoderConfig, FrameDuration, PAYLOAD_BYTES_MAX};
 pub use downlink::{
@@ -26,6 +28,7 @@ pub use downlink::{
 };
 pub use error::AudioError;
 pub use level::{AudioLevel, Level, Meter};
+pub use loudness::integrated_lufs;
 pub use resample::{Resampler, mix_to_mono};
 pub use uplink::{
     CaptureReport, GateMode, NoiseSuppression, Packet, Uplink, UplinkConfig, UplinkEncoder,

@@ -44,6 +44,8 @@ fn receiving_and_mixing_over_a_bad_network_do_not_allocate() {
         })
         .collect();
     let mut downlink = Downlink::new(start, JitterConfig::default()).unwrap();
+    downlink.set_levelling(true);
+    downlink.set_priority_attenuation_db(-9.0);
     let mut random = signals::Random::new(3);
     let mut mix: Frame = [0.0; 480];
     let mut heard = 0;
@@ -57,7 +59,7 @@ fn receiving_and_mixing_over_a_bad_network_do_not_allocate() {
                 let packet = IncomingPacket {
                     sequence: index as u16,
                     timestamp: index as u32 * 960,
-                    source: (index / 100) as u32,
+                    source: (index / 5) as u32,
                     marker: index % 100 == 0,
                     payload: &packets[index],
                 };
@@ -66,6 +68,8 @@ fn receiving_and_mixing_over_a_bad_network_do_not_allocate() {
                 }
             }
             downlink.set_volume(n as u32, 0.5);
+            downlink.set_priority([n as u32 / 300].into_iter());
+            downlink.set_levelling(n % 400 != 399);
             downlink.pull(now, &mut mix);
             heard += downlink.audible().len();
         }

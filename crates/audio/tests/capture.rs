@@ -190,7 +190,7 @@ fn samples_that_are_no_numbers_do_not_stay() {
 #[test]
 fn a_voice_opens_the_gate_and_nothing_else_does() {
     let config = UplinkConfig {
-        gate: GateMode::VoiceActivity(VoiceActivity { threshold: 0.5, hangover_ms: 300 }),
+        gate: GateMode::VoiceActivity(VoiceActivity { threshold: Some(0.5), hangover_ms: 300 }),
         ..UplinkConfig::UNPROCESSED
     };
     let (_, reports) = process(config, &voice_between(4_000, 1_000, 3_000));
@@ -206,21 +206,31 @@ fn a_voice_opens_the_gate_and_nothing_else_does() {
 #[test]
 fn pre_roll_keeps_the_onset() {
     let samples = voice_between(3_000, 1_000, 2_500);
-    let gate = GateMode::default();
-    let config = UplinkConfig { gate, ..UplinkConfig::UNPROCESSED };
+    let config = UplinkConfig { gate: GateMode::default(), ..UplinkConfig::UNPROCESSED };
+    let by_voice = UplinkEncoderConfig::default();
+    let sent = packets(&mut Uplink::new(config), by_voice, &samples, |_, _| {});
+    let start_ms = (sent[0].timestamp - 1_000) / 48;
+    assert!((950..=1_000).contains(&start_ms), "starts at {start_ms} ms");
+    assert!(sent[0].frame > 100, "the detector alone is too late, or the test is void");
+
+    let key = |pressed| GateMode::PushToTalk { pressed, release_ms: 0 };
+    let config = UplinkConfig { gate: key(false), ..UplinkConfig::UNPROCESSED };
     let sent = |pre_roll_ms| {
         let encoder = UplinkEncoderConfig {
             pre_roll_ms,
             codec: EncoderConfig { dtx: false, ..EncoderConfig::default() },
             ..UplinkEncoderConfig::default()
         };
-        packets(&mut Uplink::new(config), encoder, &samples, |_, _| {})
+        packets(&mut Uplink::new(config), encoder, &samples, |n, uplink| {
+            if n == 104 {
+                uplink.configure(UplinkConfig { gate: key(true), ..config });
+            }
+        })
     };
     let start_ms = |sent: &[Kept]| (sent[0].timestamp - 1_000) / 48;
     let (with, without) = (sent(60), sent(0));
     assert_eq!(start_ms(&without) - start_ms(&with), 60);
-    assert!(start_ms(&with) <= 1_000, "starts at {} ms", start_ms(&with));
-    assert!(start_ms(&without) > 1_000, "the detector alone is too late, or the test is void");
+    assert_eq!(start_ms(&without), 1_040);
     // Packets follow each other without a hole, and only the first has the marker.
     for pair in with.windows(2) {
         assert_eq!(pair[1].timestamp - pair[0].timestamp, 960);

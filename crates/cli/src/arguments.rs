@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
-use voicehall_protocol::engine::{AudioSettings, Gate, NoiseSuppression};
+use voicehall_protocol::engine::{AudioSettings, Gate, NoiseSuppression, SoundVolumes};
 
 /// Voicehall without a screen.
 #[derive(Debug, Parser)]
@@ -99,7 +99,7 @@ pub struct Join {
     /// on Ctrl-C if there is none, or if it loops or something is recorded.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub duration: Option<Duration>,
-    /// No echo cancellation, no noise suppression, no gain, no gate: the file as it is.
+    /// No echo cancellation, no noise suppression, no gain, no gate, no levelling: sound as it is.
     #[arg(long)]
     pub raw: bool,
     /// 10 ms packets instead of 20 ms.
@@ -134,12 +134,13 @@ impl Join {
             settings.echo_cancellation = false;
             settings.noise_suppression = NoiseSuppression::Off;
             settings.automatic_gain = false;
+            settings.levelling = false;
         }
         if self.raw {
             settings.gate = Gate::Open;
         }
         settings.low_latency |= self.low_latency;
-        settings.sounds = 0.0;
+        settings.sounds = SoundVolumes::all(0.0);
         settings
     }
 

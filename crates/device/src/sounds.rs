@@ -2,7 +2,6 @@
 
 use std::f32::consts::TAU;
 use std::num::NonZero;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -70,10 +69,8 @@ fn note(pitch: f32) -> impl Iterator<Item = f32> {
 /// one that was chosen.
 #[derive(Debug)]
 pub struct UiSounds {
-    sounds: mpsc::SyncSender<Sound>,
+    sounds: mpsc::SyncSender<(Sound, f32)>,
     choice: Arc<Mutex<DeviceChoice>>,
-    /// An `f32`'s bits.
-    volume: Arc<AtomicU32>,
 }
 
 impl UiSounds {
@@ -85,12 +82,8 @@ impl UiSounds {
         let (sounds, waiting) = mpsc::sync_channel(WAITING_MAX);
         let choice = Arc::<Mutex<DeviceChoice>>::default();
         let chosen = Arc::clone(&choice);
-        let volume = Arc::new(AtomicU32::new(1.0_f32.to_bits()));
-        let loudness = Arc::clone(&volume);
-        thread::Builder::new()
-            .name("ui-sounds".to_owned())
-            .spawn(move || play_all(&waiting, &chosen, &loudness))?;
-        Ok(Self { sounds, choice, volume })
+        thread::Builder::new().name("ui-sounds".to_owned()).spawn(move || play_all(&waiting, &chosen))?;
+        Ok(Self { sounds, choice })
     }
 
     /// Changes the speaker, from the next sound after a pause on.
@@ -98,22 +91,16 @@ impl UiSounds {
         *self.choice.lock().unwrap_or_else(PoisonError::into_inner) = choice;
     }
 
-    /// Sets how loud sounds are, from the next one on: 0 is silent, 1 as they are.
-    pub fn set_volume(&self, volume: f32) {
-        self.volume.store(volume.clamp(0.0, 1.0).to_bits(), Ordering::Relaxed);
-    }
-
-    /// Plays a sound, at once and without waiting. It is left out if there is no speaker or too
-    /// many wait.
-    pub fn play(&self, sound: Sound) {
+    /// Plays a sound, at once and without waiting, from 0 (silent) to 1 (as it is) loud. It is left out
+    /// if there is no speaker or too many wait.
+    pub fn play(&self, sound: Sound, volume: f32) {
         // A sound that does not fit is one too many.
-        let _ = self.sounds.try_send(sound);
+        let _ = self.sounds.try_send((sound, volume.clamp(0.0, 1.0)));
     }
 }
 
-fn play_all(waiting: &mpsc::Receiver<Sound>, choice: &Mutex<DeviceChoice>, volume: &AtomicU32) {
-    let volume = || f32::from_bits(volume.load(Ordering::Relaxed));
-    while let Ok(first) = waiting.recv() {
+fn play_all(waiting: &mpsc::Receiver<(Sound, f32)>, choice: &Mutex<DeviceChoice>) {
+    while let Ok((first, volume)) = waiting.recv() {
         let choice = choice.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut sink = match open(&choice) {
             Ok(sink) => sink,
@@ -123,9 +110,9 @@ fn play_all(waiting: &mpsc::Receiver<Sound>, choice: &Mutex<DeviceChoice>, volum
             }
         };
         sink.log_on_drop(false);
-        play(&sink, first, volume());
-        while let Ok(next) = waiting.recv_timeout(LINGER) {
-            play(&sink, next, volume());
+        play(&sink, first, volume);
+        while let Ok((next, volume)) = waiting.recv_timeout(LINGER) {
+            play(&sink, next, volume);
         }
     }
 }

@@ -3,74 +3,12 @@
 
 mod sound_server;
 
-use std::f32::consts::TAU;
-use std::sync::mpsc::Receiver;
-
-use sound_server::{Device, SoundServer, wait, with_sound_server};
+use sound_server::whistle::{Whistle, amplitude, loopback};
+use sound_server::{wait, with_sound_server};
 use voicehall_audio::Frame;
 use voicehall_device::{
-    AudioSystem, DeviceChoice, DeviceEvent, DeviceId, Direction, Microphone, NativeAudio, Sound, Speaker,
-    UiSounds,
+    AudioSystem, DeviceChoice, DeviceEvent, DeviceId, Direction, NativeAudio, Sound, UiSounds,
 };
-
-/// Somebody who whistles into a speaker and listens at a microphone.
-struct Whistle {
-    speaker: Speaker,
-    microphone: Microphone,
-    phase: f32,
-    heard: Vec<f32>,
-}
-
-const HERTZ: f32 = 440.0;
-
-impl Whistle {
-    fn new(speaker: Speaker, microphone: Microphone) -> Self {
-        Self { speaker, microphone, phase: 0.0, heard: Vec::new() }
-    }
-
-    /// One turn of a media thread.
-    fn turn(&mut self) {
-        let mut frame: Frame = [0.0; 480];
-        while self.speaker.wants_frame() {
-            for sample in &mut frame {
-                *sample = 0.5 * self.phase.sin();
-                self.phase = (self.phase + TAU * HERTZ / 48_000.0) % TAU;
-            }
-            self.speaker.write(&frame);
-        }
-        while self.microphone.read(&mut frame) {
-            self.heard.extend_from_slice(&frame);
-        }
-    }
-
-    /// Goes on until the whistle is heard clearly for 200 ms.
-    fn until_heard(&mut self, when: &str) {
-        self.heard.clear();
-        wait(&format!("the whistle is heard {when}"), || {
-            self.turn();
-            let start = self.heard.len().checked_sub(9_600)?;
-            let recent = &self.heard[start..];
-            let share = amplitude(recent) / 0.5;
-            (0.9..1.1).contains(&share).then_some(())
-        });
-    }
-
-    /// Goes on until nothing is heard, or nothing comes at all.
-    fn until_event(&mut self, events: &Receiver<DeviceEvent>, what: &str, is: impl Fn(&DeviceEvent) -> bool) {
-        wait(what, || {
-            self.turn();
-            events.try_iter().find(&is).map(|_| ())
-        });
-    }
-}
-
-fn amplitude(samples: &[f32]) -> f32 {
-    let (re, im) = samples.iter().enumerate().fold((0.0, 0.0), |(re, im), (n, sample)| {
-        let phase = n as f32 * TAU * HERTZ / 48_000.0;
-        (re + sample * phase.cos(), im + sample * phase.sin())
-    });
-    2.0 * f32::hypot(re, im) / samples.len() as f32
-}
 
 /// The id of the device with this name, once the system lists it.
 fn id(audio: &NativeAudio, direction: Direction, name: &str) -> DeviceId {
@@ -78,15 +16,6 @@ fn id(audio: &NativeAudio, direction: Direction, name: &str) -> DeviceId {
         let devices = audio.devices(direction);
         devices.into_iter().find(|device| device.id.as_str().ends_with(name)).map(|d| d.id)
     })
-}
-
-/// A microphone that hears a speaker, both the system's default.
-fn loopback(server: &SoundServer) -> (Device, Device) {
-    let (speaker, microphone) = (server.plug_speaker("hall"), server.plug_microphone("mike"));
-    server.make_default("set-default-sink", &speaker);
-    server.make_default("set-default-source", &microphone);
-    server.connect(&speaker, &microphone);
-    (speaker, microphone)
 }
 
 fn uses(direction: Direction, stand_in: bool) -> impl Fn(&DeviceEvent) -> bool {
@@ -315,7 +244,7 @@ fn sounds_are_heard_where_they_shall_be_and_the_speaker_is_closed_after_them() {
             });
             while microphone.read(&mut frame) {}
         };
-        sounds.play(Sound::Join);
+        sounds.play(Sound::Join, 1.0);
         until_heard_and_over();
         // The default falls silent: what is heard from now on comes from the chosen one.
         let silent = server.plug_speaker("silent");
@@ -323,7 +252,7 @@ fn sounds_are_heard_where_they_shall_be_and_the_speaker_is_closed_after_them() {
         let headset = server.plug_speaker("headset");
         server.connect(&headset, &microphone_end);
         sounds.choose(DeviceChoice::Id(id(&audio, Direction::Output, headset.name)));
-        sounds.play(Sound::Leave);
+        sounds.play(Sound::Leave, 1.0);
         until_heard_and_over();
     });
 }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use voicehall_device::VirtualAudio;
 use voicehall_engine::{Engine, EngineConfig, http_client};
-use voicehall_protocol::engine::{AudioSettings, Command, Event, Gate, SessionState};
+use voicehall_protocol::engine::{AudioSettings, Command, Event, Gate, SessionState, SoundVolumes};
 
 const CALLS: usize = 11;
 const CPU_SECONDS: u64 = 10;
@@ -41,7 +41,7 @@ async fn main() {
     let low = AudioSettings { low_latency: true, ..raw() };
     let mouth_to_ear_low_ms = median(&mouth_to_ear(&node, low).await);
     let cpu_pct = cpu(&node, &raw()).await;
-    let full = AudioSettings { gate: Gate::Open, sounds: 0.0, ..AudioSettings::default() };
+    let full = AudioSettings { gate: Gate::Open, sounds: SoundVolumes::all(0.0), ..AudioSettings::default() };
     let cpu_full_pct = cpu(&node, &full).await;
     let figures = [
         ("engine.join_ms", join_ms, "ms", Some(60.0)),

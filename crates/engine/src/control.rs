@@ -4,7 +4,7 @@
 use crate::devices::{Devices, choice};
 use crate::figures::CallFigures;
 use crate::keys::{self, TalkKey};
-use crate::media::{MediaThread, Notice, Order, Seat};
+use crate::media::{MediaThread, Notice, Order, Playback, Seat};
 use crate::receive::Receiver;
 use crate::session::{Change, Identity, JoinError, Session};
 use std::collections::HashMap;
@@ -14,7 +14,9 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use voicehall_device::keys::{Action, HotkeyEvent, HotkeySource};
 use voicehall_device::{AudioSystem, Sound, UiSounds};
-use voicehall_protocol::engine::{AudioSettings, Chime, Command, Event, Gate, SessionState};
+use voicehall_protocol::engine::{
+    AudioSettings, Chime, Command, Event, Gate, PlaybackPhase, SessionState, SoundVolumes,
+};
 use voicehall_protocol::rtp::SourceId;
 
 /// How often device events are looked for: well within the second that a change may take.
@@ -23,6 +25,9 @@ const DEVICE_INTERVAL: Duration = Duration::from_millis(100);
 /// Sources whose volume is remembered. Sources are numbered anew with each session, so only
 /// those of the present call matter.
 const VOLUMES_MAX: usize = 4096;
+
+/// Priority speakers that are remembered.
+const PRIORITY_MAX: usize = 64;
 
 /// Where the call stands.
 enum Call {
@@ -59,8 +64,11 @@ pub(crate) struct Control {
     events: mpsc::Sender<Event>,
     call: Call,
     volumes: HashMap<SourceId, f32>,
+    priority: Vec<SourceId>,
     silent: bool,
     monitoring: bool,
+    /// One's own voice is recorded or played.
+    playback: bool,
     speaking: bool,
     /// Sessions that say goodbye.
     closing: JoinSet<()>,
@@ -78,7 +86,7 @@ impl Control {
         events: mpsc::Sender<Event>,
     ) -> Self {
         if let Some(sounds) = &sounds {
-            set_up(sounds, &settings);
+            sounds.choose(choice(settings.output.as_deref()));
         }
         Self {
             http,
@@ -92,8 +100,10 @@ impl Control {
             events,
             call: Call::Idle,
             volumes: HashMap::new(),
+            priority: Vec::new(),
             silent: false,
             monitoring: false,
+            playback: false,
             speaking: false,
             closing: JoinSet::new(),
         }
@@ -153,9 +163,10 @@ impl Control {
             }
             Command::SetVolume { source, volume } => self.set_volume(source, volume),
             Command::SetAudio { settings } => self.set_audio(settings),
-            Command::Monitor { enabled } => {
-                self.monitoring = enabled;
-                self.open_devices();
+            Command::SetPriority { mut sources } => {
+                sources.truncate(PRIORITY_MAX);
+                self.priority.clone_from(&sources);
+                self.media.instruct(Order::Priority(sources));
             }
             Command::BindKeys { bindings } => {
                 if let Some(keys) = &self.keys {
@@ -167,6 +178,7 @@ impl Control {
                     keys.record(enabled);
                 }
             }
+            Command::Monitor { enabled, playback } => self.monitor(enabled, enabled && playback),
             Command::Chime { chime: Chime::Joined } => self.play(Sound::Join),
             Command::Chime { chime: Chime::Left } => self.play(Sound::Leave),
         }
@@ -199,6 +211,14 @@ impl Control {
         if matches!(self.settings.gate, Gate::Toggle { .. }) && matches!(self.call, Call::Open { .. }) {
             self.play(if on { Sound::Unmute } else { Sound::Mute });
         }
+    }
+
+    fn monitor(&mut self, enabled: bool, playback: bool) {
+        (self.monitoring, self.playback) = (enabled, playback);
+        // The room for it is made here, where nothing waits.
+        let playback = playback.then(|| Box::new(Playback::new()));
+        self.media.instruct(Order::Monitor { on: enabled, playback });
+        self.open_devices();
     }
 
     fn join(&mut self, url: String, ticket: String, bitrate: u32) {
@@ -246,6 +266,7 @@ impl Control {
         for (source, volume) in &self.volumes {
             self.media.instruct(Order::Volume { source: *source, volume: *volume });
         }
+        self.media.instruct(Order::Priority(self.priority.clone()));
         self.call = Call::Open { session, figures: CallFigures::default(), connected: false };
     }
 
@@ -266,6 +287,16 @@ impl Control {
                 self.tell(Event::Input { level_dbfs, speech, sending });
             }
             Notice::Unheard(reason) => self.tell(Event::Unheard { reason }),
+            Notice::Processing([microphone_dbfs, cleaned_dbfs, levelled_dbfs, sent_dbfs]) => {
+                self.tell(Event::Processing { microphone_dbfs, cleaned_dbfs, levelled_dbfs, sent_dbfs });
+            }
+            Notice::Playback(phase) => {
+                if phase == PlaybackPhase::Over {
+                    self.playback = false;
+                    self.open_devices();
+                }
+                self.tell(Event::Playback { phase });
+            }
             Notice::Speaking(sources) => {
                 if matches!(self.call, Call::Open { .. }) {
                     self.speaking = !sources.is_empty();
@@ -295,7 +326,7 @@ impl Control {
             self.media.instruct(Devices::choose(&settings));
         }
         if let Some(sounds) = &self.sounds {
-            set_up(sounds, &settings);
+            sounds.choose(choice(settings.output.as_deref()));
         }
         let before = self.talk.is_on(&self.settings.gate);
         if std::mem::discriminant(&settings.gate) != std::mem::discriminant(&self.settings.gate) {
@@ -338,15 +369,16 @@ impl Control {
     /// Opens what is needed now, and closes what is not.
     fn open_devices(&mut self) {
         let in_call = !matches!(self.call, Call::Idle);
-        let (microphone, speaker) = (in_call || self.monitoring, in_call);
+        let (microphone, speaker) = (in_call || self.monitoring, in_call || self.playback);
         for instruction in self.devices.open(microphone, speaker, &self.settings) {
             self.media.instruct(instruction);
         }
     }
 
     fn play(&self, sound: Sound) {
-        if let Some(sounds) = self.sounds.as_ref().filter(|_| self.settings.sounds > 0.0) {
-            sounds.play(sound);
+        let volume = volume(sound, &self.settings.sounds);
+        if let Some(sounds) = self.sounds.as_ref().filter(|_| volume > 0.0) {
+            sounds.play(sound, volume);
         }
     }
 
@@ -362,9 +394,12 @@ impl Control {
     }
 }
 
-fn set_up(sounds: &UiSounds, settings: &AudioSettings) {
-    sounds.choose(choice(settings.output.as_deref()));
-    sounds.set_volume(settings.sounds);
+fn volume(sound: Sound, volumes: &SoundVolumes) -> f32 {
+    match sound {
+        Sound::Join => volumes.join,
+        Sound::Leave => volumes.leave,
+        Sound::Mute | Sound::Unmute => volumes.mute,
+    }
 }
 
 /// Waits for what becomes of the call; for ever if there is none. May be dropped at any time.

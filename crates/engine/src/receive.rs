@@ -65,6 +65,22 @@ impl Receiver {
         self.downlink.set_volume(source.0, volume);
     }
 
+    /// Switches on or off that voices are brought to a common loudness, before their volume.
+    pub fn set_levelling(&mut self, on: bool) {
+        self.downlink.set_levelling(on);
+    }
+
+    /// Says who the priority speakers are, at most 64, in place of those of before.
+    pub fn set_priority(&mut self, sources: impl Iterator<Item = SourceId>) {
+        self.downlink.set_priority(sources.map(|source| source.0));
+    }
+
+    /// Sets by how much everybody else is turned down while a priority speaker talks, in dB, -60
+    /// to 0.
+    pub fn set_priority_attenuation_db(&mut self, decibels: f32) {
+        self.downlink.set_priority_attenuation_db(decibels);
+    }
+
     /// Who is heard now, with a short hold.
     pub fn audible(&mut self) -> impl Iterator<Item = SourceId> {
         self.downlink.audible().iter().map(|audible| SourceId(audible.source))

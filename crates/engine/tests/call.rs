@@ -111,7 +111,7 @@ async fn a_call_has_figures_and_closes_its_devices() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_meter_runs_without_a_call() {
     let mut person = Person::new(common::raw());
-    person.engine.send(Command::Monitor { enabled: true }).unwrap();
+    person.engine.send(Command::Monitor { enabled: true, playback: false }).unwrap();
     until(|| person.sound.microphone.is_open()).await;
     person.sound.say(&tone(600.0, 5 * SECOND));
     person
@@ -120,14 +120,14 @@ async fn the_meter_runs_without_a_call() {
             _ => None,
         })
         .await;
-    person.engine.send(Command::Monitor { enabled: false }).unwrap();
+    person.engine.send(Command::Monitor { enabled: false, playback: false }).unwrap();
     until(|| !person.sound.microphone.is_open()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_missing_microphone_and_a_forbidden_one_are_told_apart() {
     let mut person = Person::new(common::raw());
-    person.engine.send(Command::Monitor { enabled: true }).unwrap();
+    person.engine.send(Command::Monitor { enabled: true, playback: false }).unwrap();
     until(|| person.sound.microphone.is_open()).await;
     let problem = |event: &Event| match event {
         Event::Problem { problem } => Some(*problem),

@@ -45,11 +45,22 @@ pub enum Command {
         /// The choice.
         settings: AudioSettings,
     },
-    /// Starts or stops [`Event::Input`] outside a call, for the settings' meter: opens the
-    /// microphone if no call has it open.
+    /// Says which sources are priority speakers, in place of those of before: while one of them
+    /// talks, the others are turned down by [`AudioSettings::priority_attenuation`]. Those beyond the
+    /// 64th are plain speakers.
+    SetPriority {
+        /// Who they are.
+        sources: Vec<SourceId>,
+    },
+    /// Starts or stops [`Event::Input`] outside a call and [`Event::Processing`], for the settings'
+    /// meter: opens the microphone if no call has it open.
     Monitor {
         /// On or off.
         enabled: bool,
+        /// Records five seconds of what others would hear of the microphone and plays them then, once.
+        /// [`Event::Playback`] says how it goes. Asked for again, it begins anew.
+        #[serde(default)]
+        playback: bool,
     },
     /// Listens for these keys instead of those before. Valid without a session too.
     BindKeys {
@@ -103,8 +114,13 @@ pub struct AudioSettings {
     pub gate: Gate,
     /// 10 ms packets instead of 20 ms: 10 ms less delay for about 8 kb/s more.
     pub low_latency: bool,
-    /// Loudness of the sounds for join, leave, mute and unmute, 0 to 1; 0 is off.
-    pub sounds: f32,
+    /// Brings everybody else's voice to a common loudness, slowly, before their volume.
+    pub levelling: bool,
+    /// How far the others are turned down while a priority speaker talks, in dB, -60 to 0; 0 is not
+    /// at all.
+    pub priority_attenuation: f32,
+    /// Loudness of the sounds. Older versions had one number for all of them.
+    pub sounds: SoundVolumes,
 }
 
 impl Default for AudioSettings {
@@ -115,11 +131,68 @@ impl Default for AudioSettings {
             input_gain: 1.0,
             output_gain: 1.0,
             echo_cancellation: true,
-            noise_suppression: NoiseSuppression::Standard,
+            noise_suppression: NoiseSuppression::Strong,
             automatic_gain: true,
-            gate: Gate::Voice { threshold: 0.5, release_ms: VOICE_RELEASE_MS },
+            gate: Gate::Voice { threshold: None, release_ms: VOICE_RELEASE_MS },
             low_latency: false,
-            sounds: 0.5,
+            levelling: true,
+            priority_attenuation: -9.0,
+            sounds: SoundVolumes::default(),
+        }
+    }
+}
+
+/// How loud the sounds for what happens in a call are, each 0 to 1; 0 is off.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", from = "SoundVolumesSaved")]
+pub struct SoundVolumes {
+    /// Somebody came, oneself too.
+    pub join: f32,
+    /// Somebody left, oneself too.
+    pub leave: f32,
+    /// One's own microphone was muted or is open again.
+    pub mute: f32,
+}
+
+impl SoundVolumes {
+    /// The same for all of them.
+    #[must_use]
+    pub const fn all(volume: f32) -> Self {
+        Self { join: volume, leave: volume, mute: volume }
+    }
+}
+
+impl Default for SoundVolumes {
+    fn default() -> Self {
+        Self::all(0.5)
+    }
+}
+
+/// As settings of this version and of older ones have them.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum SoundVolumesSaved {
+    All(f32),
+    Each {
+        #[serde(default = "sound_volume")]
+        join: f32,
+        #[serde(default = "sound_volume")]
+        leave: f32,
+        #[serde(default = "sound_volume")]
+        mute: f32,
+    },
+}
+
+fn sound_volume() -> f32 {
+    SoundVolumes::default().join
+}
+
+impl From<SoundVolumesSaved> for SoundVolumes {
+    fn from(saved: SoundVolumesSaved) -> Self {
+        match saved {
+            SoundVolumesSaved::All(volume) => Self::all(volume),
+            SoundVolumesSaved::Each { join, leave, mute } => Self { join, leave, mute },
         }
     }
 }
@@ -131,9 +204,9 @@ impl Default for AudioSettings {
 pub enum NoiseSuppression {
     /// None.
     Off,
-    /// Steady noise: fans, hum.
+    /// Steady noise: fans, hum. 3 ms less delay than `Strong`.
     Standard,
-    /// Keyboards and other sudden noise too, at the cost of some naturalness.
+    /// Keyboards and other sudden noise too, and music with them.
     Strong,
 }
 
@@ -153,8 +226,10 @@ pub enum Gate {
     Open,
     /// While somebody speaks.
     Voice {
-        /// Probability of speech from which the gate opens, 0 to 1.
-        threshold: f32,
+        /// Probability of speech from which the gate opens, 0 to 1; none follows the noise around the
+        /// speaker.
+        #[serde(default)]
+        threshold: Option<f32>,
         /// How long it stays open after the last sound of a voice, in milliseconds.
         #[serde(default = "voice_release_ms")]
         release_ms: u16,
@@ -262,6 +337,24 @@ pub enum Event {
         /// Whether it is being sent.
         sending: bool,
     },
+    /// What the processing chain does to the microphone, up to twenty times a second while
+    /// [`Command::Monitor`] is on. Levels are root mean squares of the last 50 ms in dBFS, at most 0;
+    /// -60 is silence.
+    Processing {
+        /// As the microphone gives it.
+        microphone_dbfs: f32,
+        /// Without echo and noise: the difference is what was suppressed.
+        cleaned_dbfs: f32,
+        /// After automatic gain: the difference is what it added.
+        levelled_dbfs: f32,
+        /// As others hear it, after the microphone's volume.
+        sent_dbfs: f32,
+    },
+    /// The playback of [`Command::Monitor`] has come this far.
+    Playback {
+        /// What happens now.
+        phase: PlaybackPhase,
+    },
     /// Quality of the connection, once a second in a call.
     Stats {
         /// The figures.
@@ -308,6 +401,19 @@ pub enum Event {
         /// What.
         problem: Problem,
     },
+}
+
+/// What the playback of one's own voice does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum PlaybackPhase {
+    /// It records.
+    Recording,
+    /// It plays what was recorded.
+    Playing,
+    /// It is over, or was stopped.
+    Over,
 }
 
 /// Where a voice session stands.
@@ -432,8 +538,8 @@ mod tests {
         let settings: AudioSettings = serde_json::from_str(r#"{"input":"x","sounds":0.0}"#).unwrap();
         assert_eq!(settings.input.as_deref(), Some("x"));
         assert_eq!(settings.gate, AudioSettings::default().gate);
-        let gate: Gate = serde_json::from_str(r#"{"mode":"voice","threshold":0.25}"#).unwrap();
-        assert_eq!(gate, Gate::Voice { threshold: 0.25, release_ms: 300 });
+        assert_eq!(settings.sounds, SoundVolumes::all(0.0));
+        assert!(settings.levelling);
     }
 
     #[test]
@@ -445,6 +551,31 @@ mod tests {
         ] {
             assert_eq!(serde_json::to_string(&gate).unwrap(), json);
             assert_eq!(serde_json::from_str::<Gate>(json).unwrap(), gate);
+        }
+    }
+
+    #[test]
+    fn sounds_are_saved_each_and_loaded_in_any_shape() {
+        for (saved, loaded) in [
+            ("0.25", SoundVolumes::all(0.25)),
+            (r#"{"join":0,"leave":1,"mute":0.5}"#, SoundVolumes { join: 0.0, leave: 1.0, mute: 0.5 }),
+            (r#"{"join":1}"#, SoundVolumes { join: 1.0, ..SoundVolumes::default() }),
+        ] {
+            assert_eq!(serde_json::from_str::<SoundVolumes>(saved).unwrap(), loaded, "{saved}");
+        }
+        assert_eq!(
+            serde_json::to_string(&SoundVolumes::all(0.5)).unwrap(),
+            r#"{"join":0.5,"leave":0.5,"mute":0.5}"#
+        );
+        assert!(serde_json::from_str::<SoundVolumes>("\"loud\"").is_err());
+    }
+
+    #[test]
+    fn thresholds_of_an_older_version_are_kept() {
+        for (saved, threshold) in
+            [(r#"{"mode":"voice","threshold":0.7}"#, Some(0.7)), (r#"{"mode":"voice"}"#, None)]
+        {
+            assert_eq!(serde_json::from_str::<Gate>(saved).unwrap(), Gate::Voice { threshold, release_ms: 300 });
         }
     }
 }

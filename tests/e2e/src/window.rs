@@ -72,13 +72,13 @@ impl Window {
     }
 
     /// Chooses devices by the names that people see, and switches everything off that changes
-    /// sound: echo cancellation, noise suppression, automatic gain, the gate, the app's sounds.
+    /// sound: echo cancellation, noise suppression, automatic gain, the gate, levelling, the app's sounds.
     pub async fn sound_as_it_is(&self, microphone: &str, speaker: &str) {
         self.open_voice_settings().await;
         for (handle, device) in [("input-device", microphone), ("output-device", speaker)] {
             self.choose(handle, device).await;
         }
-        for handle in ["echo", "noise", "gain"] {
+        for handle in ["echo", "noise", "gain", "levelling"] {
             self.switch_off(handle).await;
         }
         for choice in ["off", "open"].map(choice) {
@@ -86,7 +86,9 @@ impl Window {
                 self.click(&choice).await;
             }
         }
-        self.slide("sounds", 0.0).await;
+        for sound in ["sound-join", "sound-leave", "sound-mute"] {
+            self.slide(sound, 0.0).await;
+        }
         self.close_settings().await;
     }
 

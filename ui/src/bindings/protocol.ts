@@ -664,7 +664,11 @@ volume: number, } | { "type": "setAudio",
 /**
  * The choice.
  */
-settings: AudioSettings, } | { "type": "monitor", 
+settings: AudioSettings, } | { "type": "setPriority", 
+/**
+ * Who they are.
+ */
+sources: Array<SourceId>, } | { "type": "monitor", 
 /**
  * On or off.
  */
@@ -722,15 +726,39 @@ gate: Gate,
  */
 lowLatency: boolean, 
 /**
- * Loudness of the sounds for join, leave, mute and unmute, 0 to 1; 0 is off.
+ * Brings everybody else's voice to a common loudness, slowly, before their volume.
  */
-sounds: number, };
+levelling: boolean, 
+/**
+ * How far the others are turned down while a priority speaker talks, in dB, -60 to 0; 0 is not
+ * at all.
+ */
+priorityAttenuation: number, 
+/**
+ * Loudness of the sounds. Older versions had one number for all of them.
+ */
+sounds: SoundVolumes, };
+
+export type SoundVolumes = { 
+/**
+ * Somebody came, oneself too.
+ */
+join: number, 
+/**
+ * Somebody left, oneself too.
+ */
+leave: number, 
+/**
+ * One's own microphone was muted or is open again.
+ */
+mute: number, };
 
 export type NoiseSuppression = "off" | "standard" | "strong";
 
 export type Gate = { "mode": "open" } | { "mode": "voice", 
 /**
- * Probability of speech from which the gate opens, 0 to 1.
+ * Probability of speech from which the gate opens, 0 to 1; none follows the noise around the
+ * speaker.
  */
 threshold: number, 
 /**
@@ -789,7 +817,27 @@ speech: number,
 /**
  * Whether it is being sent.
  */
-sending: boolean, } | { "type": "stats", 
+sending: boolean, } | { "type": "processing", 
+/**
+ * As the microphone gives it.
+ */
+microphoneDbfs: number, 
+/**
+ * Without echo and noise: the difference is what was suppressed.
+ */
+cleanedDbfs: number, 
+/**
+ * After automatic gain: the difference is what it added.
+ */
+levelledDbfs: number, 
+/**
+ * As others hear it, after the microphone's volume.
+ */
+sentDbfs: number, } | { "type": "playback", 
+/**
+ * What happens now.
+ */
+phase: PlaybackPhase, } | { "type": "stats", 
 /**
  * The figures.
  */
@@ -838,6 +886,8 @@ reason: UnheardReason, } | { "type": "problem",
  * What.
  */
 problem: Problem, };
+
+export type PlaybackPhase = "recording" | "playing" | "over";
 
 export type SessionState = { "state": "idle", } | { "state": "connecting", } | { "state": "connected", 
 /**

@@ -21,6 +21,8 @@ export function createBrowserPlatform(): Platform {
       talkingModes: ['open', 'pushToTalk', 'pushToMute', 'toggle'],
       strongNoiseSuppression: false,
       lowLatency: false,
+      levelling: false,
+      playback: false,
       outputChoice: microphone && 'setSinkId' in HTMLMediaElement.prototype,
       microphone,
     },

@@ -43,7 +43,7 @@ function emit(channel: unknown, index: number, message: unknown): void {
 describe('the engine of the app', () => {
   it('hears commands in order, and not before its events are listened to', async () => {
     const { engine } = createNativePlatform();
-    engine.send({ type: 'monitor', enabled: true });
+    engine.send({ type: 'monitor', enabled: true, playback: false });
     engine.send({ type: 'leave' });
     await settled();
     expect(commands()).toEqual(['engine_subscribe', 'engine_send', 'engine_send']);

@@ -24,6 +24,8 @@ export function createNativePlatform(): Platform {
       talkingModes: ['voice', 'pushToTalk', 'pushToMute', 'toggle', 'open'],
       strongNoiseSuppression: true,
       lowLatency: true,
+      levelling: true,
+      playback: true,
       outputChoice: true,
       microphone: true,
     },

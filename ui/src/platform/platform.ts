@@ -40,6 +40,10 @@ export interface Features {
   strongNoiseSuppression: boolean;
   /** `AudioSettings.lowLatency`. */
   lowLatency: boolean;
+  /** `AudioSettings.levelling`. */
+  levelling: boolean;
+  /** Hearing oneself as others do (`Monitor.playback`), and what processing does. */
+  playback: boolean;
   /** Choosing a speaker. */
   outputChoice: boolean;
   /** False where the place gives no microphone at all: a page that came without TLS. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Permission, type Guild, type GuildChange, type VoiceState } from '../bindings/protocol';
-import { applyChange, may, occupantsOf } from './guild';
+import { applyChange, may, occupantsOf, prioritySources } from './guild';
 
 function state(user: string, channel = '1'): VoiceState {
   const none = { selfMute: false, selfDeaf: false, serverMute: false, serverDeaf: false };
@@ -70,6 +70,15 @@ describe('a guild', () => {
   it('lists who is in a channel by name', () => {
     expect(occupantsOf(GUILD, '1').map(({ member }) => member.user.name)).toEqual(['Ada', 'Zoe']);
     expect(occupantsOf(GUILD, '2')).toEqual([]);
+  });
+
+  it('has priority speakers by their roles, and its owner only by one too', () => {
+    expect(prioritySources(GUILD, '1')).toEqual([]);
+    const lead = { id: '3', name: 'lead', permissions: Permission.PRIORITY_SPEAKER };
+    const members = [member('7', 'Zoe'), { ...member('8', 'Ada'), roles: ['3'] }];
+    const guild = { ...GUILD, roles: [...GUILD.roles, lead], members };
+    expect(prioritySources(guild, '1')).toEqual([32]);
+    expect(prioritySources(guild, '2')).toEqual([]);
   });
 
   it('adds up the permissions of all roles and denies its owner nothing', () => {

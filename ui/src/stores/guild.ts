@@ -5,6 +5,7 @@ import {
   type Guild,
   type GuildChange,
   type Member,
+  type SourceId,
   type UserId,
   type VoiceState,
 } from '../bindings/protocol';
@@ -82,12 +83,26 @@ export function occupantsOf(guild: Guild, channel: ChannelId): Occupant[] {
     .sort((a, b) => a.member.user.name.localeCompare(b.member.user.name));
 }
 
+/**
+ * The priority speakers of a voice channel, by their source. The owner, who may do everything, is one
+ * only by a role: others' voices shall not sink whenever the owner happens to speak.
+ */
+export function prioritySources(guild: Guild, channel: ChannelId): SourceId[] {
+  return guild.voiceStates
+    .filter((state) => state.channel === channel && granted(guild, state.user, 'PRIORITY_SPEAKER'))
+    .map(({ source }) => source);
+}
+
 /** Whether somebody may do something; the owner may do everything. */
 export function may(guild: Guild, user: UserId, permission: keyof typeof Permission): boolean {
-  if (guild.owner === user) return true;
+  return guild.owner === user || granted(guild, user, permission);
+}
+
+/** Whether one of somebody's roles, `everyone` among them, grants something. */
+function granted(guild: Guild, user: UserId, permission: keyof typeof Permission): boolean {
   const own = memberOf(guild, user)?.roles ?? [];
-  const granted = guild.roles
+  const bits = guild.roles
     .filter(({ id }, index) => index === 0 || own.includes(id))
-    .reduce((bits, { permissions }) => bits | permissions, 0);
-  return (granted & Permission[permission]) !== 0;
+    .reduce((sum, { permissions }) => sum | permissions, 0);
+  return (bits & Permission[permission]) !== 0;
 }

@@ -1,4 +1,4 @@
-import type { AudioSettings, Gate, KeyBinding, UserId } from '../bindings/protocol';
+import type { AudioSettings, Gate, KeyBinding, SoundVolumes, UserId } from '../bindings/protocol';
 import type { Storage } from '../platform';
 
 export type Theme = 'system' | 'dark' | 'light';
@@ -36,11 +36,13 @@ const DEFAULTS: Choices = {
     inputGain: 1,
     outputGain: 1,
     echoCancellation: true,
-    noiseSuppression: 'standard',
+    noiseSuppression: 'strong',
     automaticGain: true,
     gate: gateOf('voice'),
     lowLatency: false,
-    sounds: 0.5,
+    levelling: true,
+    priorityAttenuation: -9,
+    sounds: { join: 0.5, leave: 0.5, mute: 0.5 },
   },
   keys: [],
   volumes: {},
@@ -72,7 +74,12 @@ export class Settings {
     this.#choices = {
       ...DEFAULTS,
       ...saved,
-      audio: { ...DEFAULTS.audio, ...saved.audio, gate: completed(saved.audio?.gate) },
+      audio: {
+        ...DEFAULTS.audio,
+        ...saved.audio,
+        gate: completed(saved.audio?.gate),
+        sounds: soundsOf(saved.audio?.sounds),
+      },
     };
   }
 
@@ -106,7 +113,7 @@ export function gateOf(mode: Gate['mode']): Gate {
     case 'open':
       return { mode };
     case 'voice':
-      return { mode, threshold: 0.5, releaseMs: 300 };
+      return { mode, threshold: null, releaseMs: 300 };
     case 'pushToTalk':
     case 'toggle':
       return { mode, releaseMs: 200 };
@@ -118,6 +125,12 @@ export function gateOf(mode: Gate['mode']): Gate {
 /** A mode that an older version saved may lack what has been added to it since. */
 function completed(saved: Gate | undefined): Gate {
   return saved ? { ...gateOf(saved.mode), ...saved } : DEFAULTS.audio.gate;
+}
+
+/** Older versions had one loudness for all sounds. */
+function soundsOf(saved: Partial<SoundVolumes> | number | undefined): SoundVolumes {
+  if (typeof saved === 'number') return { join: saved, leave: saved, mute: saved };
+  return { ...DEFAULTS.audio.sounds, ...saved };
 }
 
 /** Ids are unique on one server only. */

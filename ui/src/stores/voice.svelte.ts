@@ -10,6 +10,7 @@ import {
   type KeyAccess,
   type KeyAction,
   type KeyBinding,
+  type PlaybackPhase,
   type Problem,
   type SessionState,
   type SourceId,
@@ -18,7 +19,7 @@ import {
 } from '../bindings/protocol';
 import { Backoff, failureOf, type Failure } from '../gateway';
 import type { Engine } from '../platform';
-import { channelOf } from './guild';
+import { channelOf, prioritySources } from './guild';
 import type { Server } from './server.svelte';
 import type { Settings } from './settings.svelte';
 
@@ -53,6 +54,14 @@ export interface Keys {
 
 /** Why one speaks and is not heard. */
 export type Unheard = 'muted' | 'mutedByModerator' | 'key';
+
+/** Levels along the processing chain, in dBFS. */
+export interface Processing {
+  microphoneDbfs: number;
+  cleanedDbfs: number;
+  levelledDbfs: number;
+  sentDbfs: number;
+}
 
 export interface Devices {
   inputs: readonly AudioDevice[];
@@ -99,6 +108,9 @@ export class Voice {
   call = $state.raw<Call>({ phase: 'idle' });
   speaking = $state.raw<ReadonlySet<SourceId>>(new Set());
   input = $state.raw<Input | null>(null);
+  /** What the processing chain does, while the microphone is tested. */
+  processing = $state.raw<Processing | null>(null);
+  playback = $state.raw<PlaybackPhase>('over');
   stats = $state.raw<CallStats | null>(null);
   /** The figures of the last two minutes of the call, one a second, oldest first. */
   history = $state.raw<readonly CallStats[]>([]);
@@ -112,6 +124,7 @@ export class Voice {
   readonly #backoff: Backoff;
   readonly #sentVolumes = new Map<SourceId, number>();
   #sentMute = '';
+  #sentPriority = '';
   /** The others in the channel, as of the last look; none while not connected. */
   #company: ReadonlySet<UserId> | null = null;
   #session: VoiceSessionId | null = null;
@@ -212,13 +225,16 @@ export class Voice {
     this.engine.send({ type: 'recordKeys', enabled });
   }
 
-  monitor(enabled: boolean): void {
-    this.engine.send({ type: 'monitor', enabled });
+  /** Shows the microphone's level; with `playback`, lets people hear themselves as others do. */
+  monitor(enabled: boolean, playback = false): void {
+    if (!enabled) this.processing = null;
+    this.engine.send({ type: 'monitor', enabled, playback });
   }
 
   /** Guilds changed: somebody may have come whose volume is set, or one may have been muted. */
   onGuilds(): void {
     this.#applyVolumes();
+    this.#applyPriority();
     this.#applyMute();
     this.#chime();
   }
@@ -255,6 +271,7 @@ export class Voice {
       this.#session = answer.session;
       this.#applyMute();
       this.#applyVolumes();
+      this.#applyPriority();
       const url = (answer.node || place.server.base) + VOICE_JOIN_PATH;
       this.engine.send({ type: 'join', url, ticket: answer.ticket, bitrate: bitrateOf(place) });
     } catch (error) {
@@ -279,6 +296,12 @@ export class Voice {
       case 'input':
         this.input = event;
         if (this.problem === 'noInput' || this.problem === 'inputForbidden') this.problem = null;
+        break;
+      case 'processing':
+        this.processing = event;
+        break;
+      case 'playback':
+        this.playback = event.phase;
         break;
       case 'stats':
         this.stats = event.stats;
@@ -445,6 +468,17 @@ export class Voice {
       this.#sentVolumes.set(source, volume);
       this.engine.send({ type: 'setVolume', source, volume });
     }
+  }
+
+  #applyPriority(): void {
+    const place = this.place;
+    const guild = place?.server.guild(place.guild);
+    if (!place || !guild) return;
+    const sources = prioritySources(guild, place.channel).sort((a, b) => a - b);
+    const key = sources.join();
+    if (key === this.#sentPriority) return;
+    this.#sentPriority = key;
+    this.engine.send({ type: 'setPriority', sources });
   }
 
   #states(place: Place | null) {

@@ -1,5 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { EngineCommand, EngineEvent, Guild, SessionState } from '../bindings/protocol';
+import {
+  Permission,
+  type EngineCommand,
+  type EngineEvent,
+  type Guild,
+  type SessionState,
+} from '../bindings/protocol';
 import { RequestFailed } from '../gateway';
 import type { Engine, Storage } from '../platform';
 import type { Server } from './server.svelte';
@@ -37,6 +43,11 @@ function setUp() {
   const guild = {
     channels: [{ id: '11', name: 'Hall', kind: 'voice', bitrate: 48_000 }],
     voiceStates: [voiceState('1', 4), voiceState('2', 8)],
+    members: [{ user: { id: '2' }, roles: ['5'] }],
+    roles: [
+      { id: '4', permissions: 0 },
+      { id: '5', permissions: 0 },
+    ],
   } as unknown as Guild;
   const send = vi.fn();
   const server = {
@@ -92,6 +103,19 @@ describe('a call', () => {
     });
     expect(voice.call).toEqual({ phase: 'connected', place, source: 4 });
     expect(voice.isAt(place.server, '11')).toBe(true);
+  });
+
+  it('tells the engine who the priority speakers are, when that changes', async () => {
+    const { voice, guild, commands } = await connected();
+    const told = () => commands.filter(({ type }) => type === 'setPriority');
+    expect(told()).toEqual([]);
+    guild.roles[1] = { id: '5', name: 'lead', permissions: Permission.PRIORITY_SPEAKER };
+    voice.onGuilds();
+    voice.onGuilds();
+    expect(told()).toEqual([{ type: 'setPriority', sources: [8] }]);
+    guild.members = [];
+    voice.onGuilds();
+    expect(told().at(-1)).toEqual({ type: 'setPriority', sources: [] });
   });
 
   it('that is lost is joined again at once, with a new ticket', async () => {

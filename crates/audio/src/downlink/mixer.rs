@@ -1,9 +1,11 @@
-//! The playback chain: receive slots → each person's volume → mix → limiter.
+//! The playback chain: receive slots → levelling → each person's volume → priority → mix → limiter.
 
 use std::time::Instant;
 
-use super::jitter::{JitterBuffer, JitterConfig, JitterStats};
+use super::jitter::{JitterBuffer, JitterConfig, JitterStats, Voice};
+use super::levelling::{Ear, Levelling};
 use super::packets::{IncomingPacket, Insert};
+use super::priority::Priority;
 use super::volumes::Volumes;
 use super::{Limiter, SourceId};
 use crate::{AudioError, FRAME_SAMPLES, Frame, Level};
@@ -33,6 +35,8 @@ pub struct Audible {
 pub struct Downlink {
     slots: Vec<Slot>,
     volumes: Volumes,
+    levelling: Levelling,
+    priority: Priority,
     limiter: Limiter,
     audible: Vec<Held>,
     reported: Vec<Audible>,
@@ -41,7 +45,8 @@ pub struct Downlink {
 #[derive(Debug)]
 struct Slot {
     buffer: JitterBuffer,
-    /// The volume that was applied last and to whom, so that changes fade.
+    ear: Ear,
+    /// The factor that was applied last and to whom, so that changes fade.
     applied: (SourceId, f32),
 }
 
@@ -57,10 +62,18 @@ impl Downlink {
     /// # Errors
     /// [`AudioError::CodecSetup`] without memory for the decoders.
     pub fn new(now: Instant, config: JitterConfig) -> Result<Self, AudioError> {
-        let slot = |_| JitterBuffer::new(now, config).map(|buffer| Slot { buffer, applied: (0, 1.0) });
+        let slot = |_| {
+            JitterBuffer::new(now, config).map(|buffer| Slot {
+                buffer,
+                ear: Ear::default(),
+                applied: (0, 1.0),
+            })
+        };
         Ok(Self {
             slots: (0..VOICE_SLOTS).map(slot).collect::<Result<_, _>>()?,
             volumes: Volumes::new(),
+            levelling: Levelling::new(),
+            priority: Priority::new(),
             limiter: Limiter::default(),
             audible: Vec::with_capacity(VOICE_SLOTS * 2),
             reported: Vec::with_capacity(VOICE_SLOTS * 2),
@@ -82,6 +95,23 @@ impl Downlink {
         self.volumes.set(source, volume);
     }
 
+    /// Switches on or off that every voice is brought to a common loudness, slowly, before its volume.
+    /// Off at first.
+    pub fn set_levelling(&mut self, on: bool) {
+        self.levelling.set_on(on);
+    }
+
+    /// Says who the priority speakers are, at most 64, in place of those of before.
+    pub fn set_priority(&mut self, speakers: impl Iterator<Item = SourceId>) {
+        self.priority.set_speakers(speakers);
+    }
+
+    /// Sets by how much everybody else is turned down while a priority speaker talks, in dB, −60 to
+    /// 0; at first it is 0.
+    pub fn set_priority_attenuation_db(&mut self, decibels: f32) {
+        self.priority.set_attenuation_db(decibels);
+    }
+
     /// Mixes the next 10 ms, to be handed out at `now`. Returns whether anybody was in it; if not,
     /// the frame is silence.
     pub fn pull(&mut self, now: Instant, mix: &mut Frame) -> bool {
@@ -98,22 +128,28 @@ impl Downlink {
     ) -> bool {
         mix.fill(0.0);
         self.age_audible();
+        self.pass_priority();
         let mut voice_frame = [0.0; FRAME_SAMPLES];
         let mut anybody = false;
         for slot in &mut self.slots {
             let Some(voice) = slot.buffer.pull(now, &mut voice_frame) else { continue };
             anybody = true;
+            if let Some(source) = only_source(&voice) {
+                self.levelling.hear(&mut slot.ear, source, &voice_frame);
+            }
             for segment in voice.segments() {
                 let samples = &voice_frame[segment.start..segment.end];
                 tap(segment.source, segment.start, samples);
                 note_audible(&mut self.audible, segment.source, Level::of(samples));
-                let volume = self.volumes.get(segment.source);
+                let factor = self.volumes.get(segment.source)
+                    * self.levelling.gain(segment.source)
+                    * self.priority.gain(segment.source);
                 let from = match slot.applied {
                     (source, applied) if source == segment.source => applied,
-                    _ => volume,
+                    _ => factor,
                 };
-                slot.applied = (segment.source, volume);
-                add(&mut mix[segment.start..segment.end], samples, from, volume);
+                slot.applied = (segment.source, factor);
+                add(&mut mix[segment.start..segment.end], samples, from, factor);
             }
         }
         self.limiter.process(mix);
@@ -134,12 +170,26 @@ impl Downlink {
         self.slots.get(slot).map(|slot| slot.buffer.stats())
     }
 
+    /// Nobody is turned down for a priority speaker whom this listener has muted.
+    fn pass_priority(&mut self) {
+        let (priority, volumes) = (&self.priority, &self.volumes);
+        let sources = self.audible.iter().map(|held| held.audible.source);
+        let heard = sources.into_iter().any(|source| priority.includes(source) && volumes.get(source) > 0.0);
+        self.priority.pass(heard);
+    }
+
     fn age_audible(&mut self) {
         self.audible.retain_mut(|held| {
             held.frames_left = held.frames_left.saturating_sub(1);
             held.frames_left > 0
         });
     }
+}
+
+/// Whose voice it is, if the whole frame is one person's.
+fn only_source(voice: &Voice) -> Option<SourceId> {
+    let first = voice.segments().next()?;
+    (first.start == 0 && first.end == FRAME_SAMPLES).then_some(first.source)
 }
 
 fn note_audible(audible: &mut Vec<Held>, source: SourceId, level: Level) {
@@ -154,7 +204,7 @@ fn note_audible(audible: &mut Vec<Held>, source: SourceId, level: Level) {
     }
 }
 
-/// Adds `samples` to `mix` with a volume that moves from one value to another.
+/// Adds `samples` to `mix` with a factor that moves from one value to another.
 fn add(mix: &mut [f32], samples: &[f32], from: f32, to: f32) {
     let step = (to - from) / samples.len().max(1) as f32;
     for (n, (sum, sample)) in mix.iter_mut().zip(samples).enumerate() {

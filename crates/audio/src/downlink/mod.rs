@@ -3,10 +3,12 @@
 mod baseline;
 mod delay;
 mod jitter;
+mod levelling;
 mod limiter;
 mod mixer;
 mod packets;
 mod playout;
+mod priority;
 mod slack;
 mod stretch;
 mod volumes;

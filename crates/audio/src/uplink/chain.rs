@@ -6,8 +6,9 @@ use sonora::{AudioProcessing, StreamConfig};
 
 use super::gate::{Gate, GateMode, GateState};
 use super::high_pass::HighPass;
-use super::voice_activity::VoiceDetector;
+
 use crate::level::amplitude;
+use crate::voice_detector::VoiceDetector;
 use crate::{AudioLevel, FRAME_SAMPLES, Frame, Level, Limiter, SAMPLE_RATE};
 
 /// The scale nnnoiseless expects its samples in: that of 16-bit integers.
@@ -18,10 +19,12 @@ const INT16_SCALE: f32 = 32_768.0;
 pub enum NoiseSuppression {
     /// Not at all.
     Off,
-    /// Spectral suppression, which leaves voices untouched and steady noise some 12 dB down.
-    #[default]
+    /// Spectral suppression, which takes steady noise some 12 dB down and a little of a voice's
+    /// clarity with it.
     Standard,
-    /// A recurrent network (RNNoise), which also removes keyboards and fans, and music with them.
+    /// A recurrent network (RNNoise), which leaves a voice clearer and removes keyboards too, and music
+    /// with them.
+    #[default]
     Strong,
 }
 
@@ -73,6 +76,10 @@ impl UplinkConfig {
 pub struct CaptureReport {
     /// Loudness of the microphone before processing, for an input meter.
     pub input: Level,
+    /// Without echo and noise: RMS in dBFS.
+    pub cleaned_dbfs: f32,
+    /// After automatic gain: RMS in dBFS.
+    pub levelled_dbfs: f32,
     /// Loudness after processing.
     pub output: Level,
     /// How likely the frame holds a voice, 0 to 1; updated every 16 ms.
@@ -81,6 +88,9 @@ pub struct CaptureReport {
     pub talking: bool,
     /// The level for the RTP header extension of RFC 6464.
     pub audio_level: AudioLevel,
+    /// Frames before this one that belong to the voice in it, where a voice opens the gate: they
+    /// are the pre-roll if a talk spurt starts here.
+    pub onset_frames: Option<usize>,
     pub(super) gate: GateState,
 }
 
@@ -167,24 +177,32 @@ impl Uplink {
         if let Some(denoiser) = &mut self.denoiser {
             denoiser.process(frame);
         }
+        let cleaned_dbfs = Level::of(frame).rms_dbfs;
         run(self.leveller.as_mut(), frame);
+        let levelled_dbfs = Level::of(frame).rms_dbfs;
         if self.gain != 1.0 {
             frame.iter_mut().for_each(|sample| *sample *= self.gain);
             self.limiter.process(frame);
         }
         let voice_probability = self.detector.update(frame);
-        let gate = self.gate.update(voice_probability);
-        if gate == GateState::Shut {
+        let level = Level::of(frame);
+        let gate = self.gate.update(voice_probability, level.rms_dbfs);
+        let output = if gate == GateState::Shut {
             // Muted: that somebody speaks may be known here, but nothing of the frame is left.
             frame.fill(0.0);
-        }
-        let output = Level::of(frame);
+            Level::SILENCE
+        } else {
+            level
+        };
         CaptureReport {
             input,
+            cleaned_dbfs,
+            levelled_dbfs,
             output,
             voice_probability,
             talking: gate == GateState::Open,
             audio_level: output.audio_level(),
+            onset_frames: self.gate.onset_frames(),
             gate,
         }
     }

@@ -4,7 +4,7 @@ mod chain;
 mod gate;
 mod high_pass;
 mod packetizer;
-mod voice_activity;
+mod surroundings;
 
 pub use chain::{CaptureReport, NoiseSuppression, Uplink, UplinkConfig};
 pub use gate::{GateMode, VoiceActivity};

@@ -2,11 +2,12 @@
 
 use super::chain::CaptureReport;
 use super::gate::GateState;
+use super::surroundings::ONSET_FRAMES_MAX;
 use crate::codec::{PAYLOAD_BYTES_MAX, SILENCE_BYTES_MAX};
 use crate::{AudioError, AudioLevel, Encoder, EncoderConfig, FRAME_SAMPLES, Frame, FrameDuration, Level};
 
-/// Frames of pre-roll that can be kept: 100 ms.
-const PRE_ROLL_FRAMES_MAX: usize = 10;
+/// Frames of pre-roll that are kept: 200 ms.
+const PRE_ROLL_FRAMES_MAX: usize = ONSET_FRAMES_MAX;
 
 /// Packets of digital silence that are still sent: the decoder's way into silence. After them even
 /// Opus' own refreshes of it, every 400 ms, say nothing that the receiver does not do by itself.
@@ -22,9 +23,9 @@ pub struct UplinkEncoderConfig {
     pub codec: EncoderConfig,
     /// Time in one packet.
     pub duration: FrameDuration,
-    /// How much of the time before the gate opened is sent with a talk spurt, in milliseconds, at
-    /// most 100. It covers the time a voice detector needs, so that no first syllable is lost;
-    /// the receiver's jitter buffer catches up on it.
+    /// How much of the time before a key opened the gate is sent with a talk spurt, in milliseconds,
+    /// at most 200, so that no first syllable is lost; the receiver's jitter buffer catches up on it.
+    /// Where a voice opens the gate, it is sent from where it began: no more is late than has to be.
     pub pre_roll_ms: u16,
 }
 
@@ -81,7 +82,7 @@ impl UplinkEncoder {
     pub fn new(config: UplinkEncoderConfig, timestamp: u32) -> Result<Self, AudioError> {
         Ok(Self {
             encoder: Encoder::new(&config.codec)?,
-            pre_roll: PreRoll::new(config.pre_roll_ms),
+            pre_roll: PreRoll::default(),
             config,
             timestamp,
             gathered: [0.0; FrameDuration::Ms20.samples()],
@@ -152,7 +153,8 @@ impl UplinkEncoder {
         match report.gate {
             GateState::Open => {
                 if !self.in_spurt {
-                    self.start(timestamp, &mut send)?;
+                    let pre_roll = usize::from(self.config.pre_roll_ms / 10);
+                    self.start(timestamp, report.onset_frames.unwrap_or(pre_roll), &mut send)?;
                 }
                 self.gather(frame, timestamp, true, &mut send)
             }
@@ -178,14 +180,20 @@ impl UplinkEncoder {
         }
     }
 
-    fn start(&mut self, timestamp: u32, send: &mut impl FnMut(Packet<'_>)) -> Result<(), AudioError> {
+    fn start(
+        &mut self,
+        timestamp: u32,
+        pre_roll: usize,
+        send: &mut impl FnMut(Packet<'_>),
+    ) -> Result<(), AudioError> {
         self.in_spurt = true;
         self.marker = true;
         let before = self.pre_roll.clone();
         self.pre_roll.clear();
-        for index in 0..before.kept {
+        let first = before.kept.saturating_sub(pre_roll);
+        for index in first..before.kept {
             let mut frame = before.frames[index];
-            if index == 0 {
+            if index == first {
                 fade_in(&mut frame);
             }
             let age = ((before.kept - index) * FRAME_SAMPLES) as u32;
@@ -287,21 +295,18 @@ impl UplinkEncoder {
 struct PreRoll {
     frames: [Frame; PRE_ROLL_FRAMES_MAX],
     kept: usize,
-    capacity: usize,
+}
+
+impl Default for PreRoll {
+    fn default() -> Self {
+        Self { frames: [[0.0; FRAME_SAMPLES]; PRE_ROLL_FRAMES_MAX], kept: 0 }
+    }
 }
 
 impl PreRoll {
-    fn new(milliseconds: u16) -> Self {
-        let capacity = usize::from(milliseconds / 10).min(PRE_ROLL_FRAMES_MAX);
-        Self { frames: [[0.0; FRAME_SAMPLES]; PRE_ROLL_FRAMES_MAX], kept: 0, capacity }
-    }
-
     fn keep(&mut self, frame: &Frame) {
-        if self.capacity == 0 {
-            return;
-        }
-        if self.kept == self.capacity {
-            self.frames[..self.capacity].rotate_left(1);
+        if self.kept == PRE_ROLL_FRAMES_MAX {
+            self.frames.rotate_left(1);
             self.kept -= 1;
         }
         self.frames[self.kept] = *frame;

@@ -1,5 +1,8 @@
 //! A sound server of a test's own: PipeWire, its session manager and its PulseAudio side, with
 //! devices that exist only in it.
+#![allow(dead_code, reason = "each test file uses its own part of it")]
+
+pub mod whistle;
 
 use std::fs;
 use std::path::{Path, PathBuf};

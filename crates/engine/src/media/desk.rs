@@ -1,17 +1,18 @@
 //! The mixing desk: what the media thread does with a frame from the microphone and with the
 //! speaker's wish for another. It knows no device and no clock.
 
-use super::meters::{InputMeter, SpeakingList};
+use super::meters::{InputMeter, ProcessingMeter, SpeakingList};
+use super::playback::Playback;
 use super::unheard::UnheardSpeech;
 use super::{Notice, Order, VoiceTap};
 use crate::receive::Receiver;
-use crate::send::Sender;
+use crate::send::{CaptureReport, Sender};
 use crate::session::Link;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use voicehall_audio::{FRAME_SAMPLES, Frame, Limiter, SAMPLE_RATE};
-use voicehall_protocol::engine::AudioSettings;
+use voicehall_protocol::engine::{AudioSettings, PlaybackPhase};
 use voicehall_protocol::rtp::SourceId;
 
 /// Mixed frames kept as the echo canceller's reference. Microphone and speaker take turns, so one
@@ -46,11 +47,16 @@ pub(super) struct Desk {
     muted: bool,
     deafened: bool,
     output_gain: f32,
+    levelling: bool,
+    priority_attenuation_db: f32,
     limiter: Limiter,
     references: VecDeque<Frame>,
     captured_at: Option<Instant>,
     played_frames: u64,
     input: InputMeter,
+    /// While the microphone is monitored.
+    processing: Option<ProcessingMeter>,
+    playback: Option<Box<Playback>>,
     speaking: SpeakingList,
     unheard: UnheardSpeech,
     /// When the latest packet of the microphone went out.
@@ -72,11 +78,15 @@ impl Desk {
             muted: false,
             deafened: false,
             output_gain: settings.output_gain,
+            levelling: settings.levelling,
+            priority_attenuation_db: settings.priority_attenuation,
             limiter: Limiter::default(),
             references: VecDeque::with_capacity(REFERENCE_FRAMES_MAX),
             captured_at: None,
             played_frames: 0,
             input: InputMeter::default(),
+            processing: None,
+            playback: None,
             speaking: SpeakingList::default(),
             unheard: UnheardSpeech::default(),
             sent_at: None,
@@ -87,14 +97,19 @@ impl Desk {
     /// Carries out what the engine wants.
     pub(super) fn carry_out(&mut self, order: Order) {
         match order {
-            Order::Take(seat) => self.seat = Some(*seat),
+            Order::Take(seat) => {
+                self.seat = Some(*seat);
+                self.apply_mute();
+                self.apply_hearing();
+            }
             Order::Leave => {
                 self.seat = None;
+                self.apply_mute();
                 self.speaking.clear();
             }
             Order::Mute { muted, deafened } => {
                 (self.muted, self.deafened) = (muted, deafened);
-                self.sender.set_muted(muted || deafened);
+                self.apply_mute();
             }
             Order::Talk(on) => self.sender.set_talk(on),
             Order::Volume { source, volume } => {
@@ -102,8 +117,17 @@ impl Desk {
                     seat.receiver.set_volume(source, volume);
                 }
             }
+            Order::Priority(sources) => {
+                if let Some(seat) = &mut self.seat {
+                    seat.receiver.set_priority(sources.into_iter());
+                }
+            }
+            Order::Monitor { on, playback } => self.monitor(on, playback),
             Order::Audio(settings) => {
                 self.output_gain = settings.output_gain;
+                self.levelling = settings.levelling;
+                self.priority_attenuation_db = settings.priority_attenuation;
+                self.apply_hearing();
                 if let Err(error) = self.sender.set_audio(&settings) {
                     tracing::error!(%error, "the microphone keeps its settings");
                 }
@@ -111,6 +135,49 @@ impl Desk {
             Order::Bitrate(bitrate) => self.sender.set_bitrate(bitrate),
             Order::ExpectedLoss(loss) => self.sender.set_expected_loss(loss),
         }
+    }
+
+    /// Outside a call nothing is sent anyway, and a microphone that is tested shall be heard.
+    fn apply_mute(&mut self) {
+        self.sender.set_muted(self.seat.is_some() && (self.muted || self.deafened));
+    }
+
+    fn apply_hearing(&mut self) {
+        if let Some(seat) = &mut self.seat {
+            seat.receiver.set_levelling(self.levelling);
+            seat.receiver.set_priority_attenuation_db(self.priority_attenuation_db);
+        }
+    }
+
+    fn monitor(&mut self, on: bool, playback: Option<Box<Playback>>) {
+        self.processing = on.then(ProcessingMeter::default);
+        if self.playback.is_some() && playback.is_none() {
+            self.notify(Notice::Playback(PlaybackPhase::Over));
+        }
+        self.playback = playback;
+    }
+
+    /// Shows what was made of a frame to whoever tests the microphone.
+    fn show(&mut self, frame: &Frame, report: &CaptureReport) {
+        if let Some(notice) = self.processing.as_mut().and_then(|meter| meter.update(report)) {
+            self.notify(notice);
+        }
+        let recorded = self.playback.as_mut().and_then(|playback| playback.record(frame, report.talking));
+        if let Some(phase) = recorded {
+            self.notify(Notice::Playback(phase));
+        }
+    }
+
+    /// Adds one's own voice to what is played, if it is to be heard now; returns whether it is.
+    fn play_back(&mut self, frame: &mut Frame) -> bool {
+        let Some(playback) = self.playback.as_mut().filter(|playback| playback.is_playing()) else {
+            return false;
+        };
+        if playback.play(frame) {
+            self.playback = None;
+            self.notify(Notice::Playback(PlaybackPhase::Over));
+        }
+        true
     }
 
     /// Takes 10 ms of the microphone.
@@ -136,6 +203,7 @@ impl Desk {
                 }
             }
         };
+        self.show(frame, &report);
         if sent {
             self.sent_at = Some(now);
         }
@@ -181,13 +249,14 @@ impl Desk {
         if self.deafened {
             frame.fill(0.0);
         }
+        let played_back = self.play_back(frame);
         if self.output_gain != 1.0 {
             frame.iter_mut().for_each(|sample| *sample *= self.output_gain);
         }
-        if self.output_gain > 1.0 {
+        if self.output_gain > 1.0 || played_back {
             self.limiter.process(frame);
         }
-        self.refer(frame, heard && !self.deafened);
+        self.refer(frame, heard && !self.deafened || played_back);
         if let Some(notice) = self.speaking.update(now) {
             self.notify(notice);
         }

@@ -1,6 +1,7 @@
 //! What people see of the sound: their own level, and who is heard.
 
 use super::Notice;
+use crate::send::CaptureReport;
 use std::time::{Duration, Instant};
 use voicehall_protocol::rtp::{SourceId, VOICE_SLOTS};
 
@@ -28,6 +29,31 @@ pub(super) struct InputMeter {
     alike: u32,
 }
 
+/// What the processing chain does, in readings of 50 ms.
+#[derive(Debug, Default)]
+pub(super) struct ProcessingMeter {
+    frames: u32,
+    /// Of the microphone, without noise, after automatic gain, as sent.
+    powers: [f32; 4],
+}
+
+impl ProcessingMeter {
+    /// Takes what was found out about a frame, and gives a reading every 50 ms.
+    pub(super) fn update(&mut self, report: &CaptureReport) -> Option<Notice> {
+        let stages =
+            [report.input.rms_dbfs, report.cleaned_dbfs, report.levelled_dbfs, report.output.rms_dbfs];
+        for (power, dbfs) in self.powers.iter_mut().zip(stages) {
+            *power += 10_f32.powf(dbfs / 10.0);
+        }
+        self.frames += 1;
+        if self.frames < INPUT_FRAMES {
+            return None;
+        }
+        let Self { powers, .. } = std::mem::take(self);
+        Some(Notice::Processing(powers.map(mean_dbfs)))
+    }
+}
+
 /// A reading as people see it: level in dB, probability of speech in twentieths, whether it is sent.
 type Look = (i32, i32, bool);
 
@@ -43,7 +69,7 @@ impl InputMeter {
             return None;
         }
         let Self { power, speech, sending, told, alike, .. } = std::mem::take(self);
-        let level_dbfs = (10.0 * (power / INPUT_FRAMES as f32).log10()).clamp(FLOOR_DBFS, 0.0);
+        let level_dbfs = mean_dbfs(power);
         let look = (level_dbfs.round() as i32, (speech * 20.0).round() as i32, sending);
         self.told = Some(look);
         if told == Some(look) && alike + 1 < ALIKE_MAX {
@@ -52,6 +78,11 @@ impl InputMeter {
         }
         Some(Notice::Input { level_dbfs, speech, sending })
     }
+}
+
+/// The level of a reading whose frames have this power together.
+fn mean_dbfs(power: f32) -> f32 {
+    (10.0 * (power / INPUT_FRAMES as f32).log10()).clamp(FLOOR_DBFS, 0.0)
 }
 
 /// Who is heard now, told when it changes.

@@ -4,9 +4,11 @@
 
 mod desk;
 mod meters;
+mod playback;
 mod unheard;
 
 pub(crate) use desk::Seat;
+pub(crate) use playback::Playback;
 
 use crate::receive::JitterStats;
 use crate::send::Sender;
@@ -17,7 +19,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use voicehall_audio::{FRAME_SAMPLES, Frame};
 use voicehall_device::{DeviceChoice, Microphone, Speaker, StreamStatus};
-use voicehall_protocol::engine::{AudioSettings, UnheardReason};
+use voicehall_protocol::engine::{AudioSettings, PlaybackPhase, UnheardReason};
 use voicehall_protocol::rtp::SourceId;
 
 /// Shortest sleep. A device that calls back in bursts is looked after this often while the next
@@ -70,6 +72,10 @@ pub(crate) enum Order {
     Talk(bool),
     /// Sets a source's volume.
     Volume { source: SourceId, volume: f32 },
+    /// Says who the priority speakers are.
+    Priority(Vec<SourceId>),
+    /// Switches on or off that processing is told; with a recording, it is made and played.
+    Monitor { on: bool, playback: Option<Box<Playback>> },
     /// Applies settings.
     Audio(Box<AudioSettings>),
     /// Sets the microphone's Opus bitrate.
@@ -89,6 +95,11 @@ impl From<Order> for Instruction {
 pub(crate) enum Notice {
     /// The microphone, every 50 ms.
     Input { level_dbfs: f32, speech: f32, sending: bool },
+    /// Levels of the microphone, without noise, after automatic gain and as sent, in dBFS, every
+    /// 50 ms while it is monitored.
+    Processing([f32; 4]),
+    /// The playback of one's own voice.
+    Playback(PlaybackPhase),
     /// Who is heard.
     Speaking(Vec<SourceId>),
     /// Somebody speaks and is not heard.

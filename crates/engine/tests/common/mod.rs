@@ -17,7 +17,9 @@ use tokio::sync::mpsc;
 use voicehall_device::keys::HotkeySource;
 use voicehall_device::{VirtualAudio, VirtualMicrophone, VirtualSpeaker};
 use voicehall_engine::{Engine, EngineConfig, http_client};
-use voicehall_protocol::engine::{AudioSettings, Command, Event, Gate, NoiseSuppression, SessionState};
+use voicehall_protocol::engine::{
+    AudioSettings, Command, Event, Gate, NoiseSuppression, SessionState, SoundVolumes,
+};
 use voicehall_protocol::ids::{ChannelId, UserId, VoiceSessionId};
 use voicehall_protocol::rest::{ErrorBody, ErrorCode};
 use voicehall_protocol::rtp::SourceId;
@@ -111,7 +113,8 @@ pub fn raw() -> AudioSettings {
         noise_suppression: NoiseSuppression::Off,
         automatic_gain: false,
         gate: Gate::Open,
-        sounds: 0.0,
+        levelling: false,
+        sounds: SoundVolumes::all(0.0),
         ..AudioSettings::default()
     }
 }

@@ -39,7 +39,9 @@ const AUDIO_DEFAULT: AudioSettings = {
   automaticGain: true,
   gate: { mode: 'open' },
   lowLatency: false,
-  sounds: 0.5,
+  levelling: false,
+  priorityAttenuation: 0,
+  sounds: { join: 0.5, leave: 0.5, mute: 0.5 },
 };
 
 /** The voice engine of a browser: its WebRTC for the network, Web Audio for what is heard. */
@@ -106,6 +108,9 @@ export class BrowserEngine implements Engine {
         break;
       case 'setVolume':
         this.#mixer.setVolume(command.source, command.volume);
+        break;
+      case 'setPriority':
+        this.#mixer.setPriority(command.sources);
         break;
       case 'setAudio':
         this.#setAudio(command.settings);
@@ -183,6 +188,7 @@ export class BrowserEngine implements Engine {
     const before = this.#settings;
     this.#settings = settings;
     this.#mixer.setOutputGain(settings.outputGain);
+    this.#mixer.setPriorityAttenuation(settings.priorityAttenuation);
     this.#microphone.configure(settings);
     this.#talk.gate = settings.gate;
     if (before.output !== settings.output) void this.#chooseOutput();
@@ -309,7 +315,9 @@ export class BrowserEngine implements Engine {
   }
 
   #sound(sound: Sound): void {
-    playSound(this.#context, sound, this.#settings.sounds);
+    const { join, leave, mute } = this.#settings.sounds;
+    const loudness = { join, leave, mute, unmute: mute };
+    playSound(this.#context, sound, loudness[sound]);
   }
 
   #emit(event: EngineEvent): void {

@@ -11,6 +11,10 @@ export class Mixer {
   #slots: Slot[] = [];
   #outputGain = 1;
   #deafened = false;
+  #priority: ReadonlySet<SourceId> = new Set();
+  /** Factor of the others while a priority speaker talks, and whether one does. */
+  #attenuation = 1;
+  #attenuated = false;
   /** Where the context cannot choose a speaker, an element that can. */
   #outlet: { node: MediaStreamAudioDestinationNode; element: HTMLAudioElement } | null = null;
 
@@ -49,6 +53,16 @@ export class Mixer {
     this.#applyGain();
   }
 
+  /** Says who the priority speakers are, in place of those of before. */
+  setPriority(sources: readonly SourceId[]): void {
+    this.#priority = new Set(sources);
+  }
+
+  /** Sets how far the others go down while a priority speaker talks, in dB. */
+  setPriorityAttenuation(decibels: number): void {
+    this.#attenuation = 10 ** (Math.min(0, decibels) / 20);
+  }
+
   /** Looks who is in which slot, sets the slots' volumes and returns who is audible. */
   poll(nowMs: number): SourceId[] {
     const audible: SourceId[] = [];
@@ -58,6 +72,10 @@ export class Mixer {
       const { source } = slot.watch;
       if (source !== null && slot.watch.isAudible(nowMs)) audible.push(source);
     }
+    // Nobody is turned down for a priority speaker whom this listener has muted.
+    this.#attenuated = audible.some(
+      (source) => this.#priority.has(source) && this.#volumes.get(source) !== 0,
+    );
     return audible;
   }
 
@@ -87,8 +105,9 @@ export class Mixer {
    * never flares up, at the price of a tick's fade-in for the others, and only then.
    */
   #gainOf(watch: SlotWatch, nowMs: number): number {
-    if (watch.source !== null && !watch.isIdle(nowMs)) return this.#volumes.get(watch.source) ?? 1;
-    return Math.min(1, ...this.#volumes.values());
+    if (watch.source === null || watch.isIdle(nowMs)) return Math.min(1, ...this.#volumes.values());
+    const lowered = this.#attenuated && !this.#priority.has(watch.source);
+    return (this.#volumes.get(watch.source) ?? 1) * (lowered ? this.#attenuation : 1);
   }
 
   #applyGain(): void {

@@ -12,7 +12,7 @@ const BLOCK_SAMPLES: usize = 256;
 const TAPS: usize = 33;
 
 /// The detector network behind a decimator from 48 to 16 kHz.
-pub(super) struct VoiceDetector {
+pub(crate) struct VoiceDetector {
     detector: Box<Detector>,
     taps: [f32; TAPS],
     history: [f32; TAPS - 1],
@@ -36,7 +36,7 @@ impl Default for VoiceDetector {
 
 impl VoiceDetector {
     /// Takes 10 ms and returns the newest probability, 0 to 1.
-    pub(super) fn update(&mut self, frame: &Frame) -> f32 {
+    pub(crate) fn update(&mut self, frame: &Frame) -> f32 {
         let mut extended = [0.0; TAPS - 1 + crate::FRAME_SAMPLES];
         extended[..TAPS - 1].copy_from_slice(&self.history);
         extended[TAPS - 1..].copy_from_slice(frame);
