@@ -20,12 +20,10 @@ const CODEC_LOOKAHEAD: Duration = Duration::from_micros(6_500);
 
 /// What strong noise suppression holds back, at most: its frames overlap by half.
 const STRONG_SUPPRESSION: Duration = Duration::from_millis(10);
+
 /// Pre-roll in milliseconds where a key opens the microphone: people press it with the first word, and
 /// some of them a little later.
 const KEY_PRE_ROLL_MS: u16 = 100;
-
-/// Pre-roll in milliseconds where the voice itself does: what the detector needs to be sure.
-const VOICE_PRE_ROLL_MS: u16 = 40;
 
 /// One microphone on its way to the network.
 #[derive(Debug)]
@@ -47,7 +45,7 @@ impl Sender {
     pub fn new(settings: &AudioSettings, sequence: u16, timestamp: u32) -> Result<Self, AudioError> {
         let encoder = UplinkEncoderConfig {
             duration: duration(settings),
-            pre_roll_ms: pre_roll_ms(settings),
+            pre_roll_ms: KEY_PRE_ROLL_MS,
             ..Default::default()
         };
         Ok(Self {
@@ -139,7 +137,6 @@ impl Sender {
     pub fn set_audio(&mut self, settings: &AudioSettings) -> Result<(), AudioError> {
         self.settings = settings.clone();
         self.uplink.configure(uplink_config(settings, self.muted, self.talk));
-        self.encoder.set_pre_roll(pre_roll_ms(settings));
         let old = self.encoder.config();
         if old.duration != duration(settings) {
             let config = UplinkEncoderConfig { duration: duration(settings), ..old.clone() };
@@ -173,13 +170,6 @@ impl Sender {
 
 fn duration(settings: &AudioSettings) -> FrameDuration {
     if settings.low_latency { FrameDuration::Ms10 } else { FrameDuration::Ms20 }
-}
-
-fn pre_roll_ms(settings: &AudioSettings) -> u16 {
-    match settings.gate {
-        Gate::PushToTalk { .. } | Gate::Toggle { .. } => KEY_PRE_ROLL_MS,
-        Gate::Open | Gate::Voice { .. } | Gate::PushToMute { .. } => VOICE_PRE_ROLL_MS,
-    }
 }
 
 fn gate_mode(gate: Gate, talk: bool) -> GateMode {

@@ -114,15 +114,6 @@ impl UplinkEncoder {
         &self.config
     }
 
-    /// Changes how much of the time before the gate opens is sent with a talk spurt. What was kept
-    /// of it so far is forgotten when it changes.
-    pub fn set_pre_roll(&mut self, pre_roll_ms: u16) {
-        if pre_roll_ms != self.config.pre_roll_ms {
-            self.config.pre_roll_ms = pre_roll_ms;
-            self.pre_roll = PreRoll::new(pre_roll_ms);
-        }
-    }
-
     /// RTP timestamp of the next frame to be pushed.
     #[must_use]
     pub fn timestamp(&self) -> u32 {
