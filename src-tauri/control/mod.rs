@@ -45,8 +45,7 @@ impl Pending {
 
     /// Asks the page by `tell` and waits for its answer.
     async fn ask(&self, request: Request, tell: impl Fn(u32, Request)) -> Answer {
-        let timeout =
-            if matches!(request, Request::Join { .. }) { JOIN_TIMEOUT } else { ANSWER_TIMEOUT };
+        let timeout = if matches!(request, Request::Join { .. }) { JOIN_TIMEOUT } else { ANSWER_TIMEOUT };
         let (sender, receiver) = oneshot::channel();
         let id = {
             let mut waiting = self.waiting.lock().expect("nothing panics while holding it");

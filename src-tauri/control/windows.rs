@@ -15,7 +15,8 @@ impl Listener {
     /// When another app has the pipe.
     pub fn bind() -> Result<Self> {
         let name = pipe_name(&std::env::var("USERNAME").unwrap_or_default());
-        let next = ServerOptions::new().first_pipe_instance(true).reject_remote_clients(true).create(&name)?;
+        let next =
+            ServerOptions::new().first_pipe_instance(true).reject_remote_clients(true).create(&name)?;
         Ok(Self { name, next })
     }
 

@@ -108,7 +108,9 @@ fn find(entry: &Value<'_>, wanted: &str) -> Option<i32> {
         other => other,
     };
     let Value::Structure(entry) = entry else { return None };
-    let [Value::I32(id), Value::Dict(properties), Value::Array(children)] = entry.fields() else { return None };
+    let [Value::I32(id), Value::Dict(properties), Value::Array(children)] = entry.fields() else {
+        return None;
+    };
     let label: Option<String> = properties.get(&"label").ok().flatten();
     // An underscore marks a letter to be pressed.
     if label.is_some_and(|label| label.replace('_', "") == wanted) {

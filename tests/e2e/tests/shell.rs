@@ -38,7 +38,8 @@ fn windows_seen(rig: &Rig) -> usize {
 /// Closes the window as a person does.
 fn close_window(rig: &Rig) {
     let mut command = rig.command("xdotool");
-    let close = ["search", "--onlyvisible", "--name", "^Voicehall$", "windowactivate", "--sync", "key", "alt+F4"];
+    let close =
+        ["search", "--onlyvisible", "--name", "^Voicehall$", "windowactivate", "--sync", "key", "alt+F4"];
     assert!(command.args(close).status().expect("xdotool runs").success());
 }
 

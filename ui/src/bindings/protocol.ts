@@ -446,6 +446,10 @@ protocol: number, };
 
 export type InvitePreview = { 
 /**
+ * The guild it leads to.
+ */
+guild: GuildId, 
+/**
  * Name of the guild.
  */
 guildName: string, 
@@ -631,6 +635,60 @@ source: SourceId, };
 export type Fingerprint = string;
 
 export type EndReason = "left" | "replaced" | "disconnected" | "forbidden" | "timedOut" | "handshakeFailed" | "channelGone" | "nodeStopping";
+
+export type ControlRequest = { "command": "mute", 
+/**
+ * None changes what is.
+ */
+on: boolean | null, } | { "command": "deafen", 
+/**
+ * None changes what is.
+ */
+on: boolean | null, } | { "command": "join", 
+/**
+ * Name of the channel; upper and lower case are the same.
+ */
+channel: string, 
+/**
+ * Name of its guild, where several have such a channel.
+ */
+guild: string | null, } | { "command": "leave", } | { "command": "status", } | { "command": "show", };
+
+export type ControlAnswer = { "result": "done", 
+/**
+ * How things stand.
+ */
+status: ControlStatus, } | { "result": "failed", 
+/**
+ * Why, for programs.
+ */
+reason: ControlReason, };
+
+export type ControlReason = "malformed" | "busy" | "noChannel" | "ambiguous" | "noCall";
+
+export type ControlStatus = { 
+/**
+ * Where the call stands.
+ */
+call: ControlPhase, 
+/**
+ * The guild of the call, if there is one.
+ */
+guild: string | null, 
+/**
+ * The channel of the call, if there is one.
+ */
+channel: string | null, 
+/**
+ * One's microphone is muted by oneself.
+ */
+muted: boolean, 
+/**
+ * One hears nothing by one's own choice.
+ */
+deafened: boolean, };
+
+export type ControlPhase = "idle" | "joining" | "connected" | "reconnecting" | "failed";
 
 export type EngineCommand = { "type": "join", 
 /**
