@@ -2,7 +2,7 @@
 
 use voicehall_test_e2e::app::App;
 use voicehall_test_e2e::keyboard::{Game, Keyboard, Press};
-use voicehall_test_e2e::measure::{find, is_silent, level_dbfs};
+use voicehall_test_e2e::measure::{find, is_silent, level_dbfs, median};
 use voicehall_test_e2e::place::{Headset, Place};
 use voicehall_test_e2e::rig::Rig;
 use voicehall_test_e2e::sound::Recording;
@@ -13,10 +13,10 @@ use voicehall_test_e2e::wav::RATE_HZ;
 const WORD_S: f32 = 0.6;
 const BEFORE_KEY_S: f32 = 0.06;
 
-/// How alike each part of the word must be where it is heard. A jitter buffer that catches up on
-/// pre-roll cuts single pitch periods out of the middle.
-const EDGE_ALIKE: f32 = 0.8;
-const MIDDLE_ALIKE: f32 = 0.5;
+/// How alike the first 100 ms of the word, the last, and half of all must be where they are heard. A
+/// codec keeps no waveform of hisses, and a jitter buffer that catches up on pre-roll cuts single pitch
+/// periods out of the middle.
+const ALIKE: f32 = 0.75;
 
 /// What is this much quieter than the loudest part is a pause within the word.
 const PAUSE_DB: f32 = 15.0;
@@ -53,8 +53,8 @@ fn likeness(said: &[f32], heard: &[f32]) -> Vec<f32> {
 }
 
 fn is_whole(alike: &[f32]) -> bool {
-    let (first, last) = (alike[0], alike[alike.len() - 1]);
-    first.min(last) >= EDGE_ALIKE && alike.iter().all(|alike| *alike >= MIDDLE_ALIKE)
+    let parts = [alike.first().copied(), median(alike), alike.last().copied()];
+    parts.into_iter().all(|alike| alike.is_some_and(|alike| alike >= ALIKE))
 }
 
 async fn talking_by_keys(rig: &Rig, place: &Place<'_>, set: &Headset<'_>, keyboard: &Keyboard) -> App {
@@ -95,7 +95,7 @@ async fn push_to_talk_works_from_within_a_game_which_gets_the_keys_too() {
             if is_whole(&alike) {
                 break;
             }
-            assert!(attempt < 3, "{what:?}: heard as {alike:.2?}");
+            assert!(attempt < 5, "{what:?}: heard as {alike:.2?}");
         }
     }
 }
@@ -109,5 +109,5 @@ async fn who_speaks_without_the_key_is_told() {
     let alice = talking_by_keys(&rig, &place, &set, &keyboard).await;
     let speech = speak(&rig, Voice::Alice);
     let _speaking = place.sound.play(&speech, &set.microphone);
-    assert!(alice.text("toast").await.contains("talk key"));
+    alice.see("[data-testid=toast].unheard").await;
 }
