@@ -296,6 +296,8 @@ impl<'a> Caller<'a> {
             | Event::KeysRecorded { .. }
             | Event::Unheard { .. }
             | Event::Input { .. }
+            | Event::Processing { .. }
+            | Event::Playback { .. }
             | Event::Devices { .. } => {}
         }
         Ok(Next::On)
