@@ -7,9 +7,11 @@ use crate::desktop::{Desktop, Facts, Notification};
 use crate::engine_bridge::EngineBridge;
 use crate::http::{Answer, Client, Request};
 use crate::launch::Launch;
+use crate::log::LastLines;
 use crate::presence::{Presence, ShellEvent};
 use crate::socket::{SocketEvent, Sockets};
 use crate::storage::Storage;
+use serde::Serialize;
 use serde_json::Value;
 use std::sync::Arc;
 use tauri::ipc::{Channel, Invoke};
@@ -45,6 +47,7 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         mini_set,
         mini_get,
         mini_act,
+        diagnostics,
     ]
 }
 
@@ -180,6 +183,30 @@ enum MiniAction {
     Leave,
     Show,
     Close,
+}
+
+/// What the shell knows of itself and its surroundings, for a report that people may paste
+/// anywhere: no address, no secret.
+#[derive(Debug, Serialize)]
+struct Diagnostics {
+    version: &'static str,
+    system: String,
+    webview: Option<String>,
+    /// Oldest first.
+    log: Vec<String>,
+}
+
+#[tauri::command]
+fn diagnostics(log: State<'_, LastLines>) -> Diagnostics {
+    let desktop = std::env::var("XDG_CURRENT_DESKTOP").unwrap_or_default();
+    let session = std::env::var("XDG_SESSION_TYPE").unwrap_or_default();
+    let system = [std::env::consts::OS, std::env::consts::ARCH, &desktop, &session];
+    Diagnostics {
+        version: env!("CARGO_PKG_VERSION"),
+        system: system.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" "),
+        webview: tauri::webview_version().ok(),
+        log: log.read(),
+    }
 }
 
 fn text(error: impl std::fmt::Display) -> String {

@@ -11,7 +11,9 @@ mod desktop;
 mod engine_bridge;
 mod http;
 mod launch;
+mod log;
 mod presence;
+mod redact;
 mod socket;
 mod storage;
 mod tls;
@@ -28,7 +30,6 @@ use storage::Storage;
 use tauri::webview::PageLoadEvent;
 use tauri::{App, AppHandle, Manager, RunEvent};
 use tauri_plugin_window_state::StateFlags;
-use tracing_subscriber::EnvFilter;
 
 /// Runs the app until its last window is closed.
 pub fn run() -> ExitCode {
@@ -39,12 +40,13 @@ pub fn run() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    log_to_stderr();
+    let last_lines = log::start();
     // First, so that a second app hands over before it has begun anything.
     let single = tauri_plugin_single_instance::init(|app, arguments, _| opened_again(app, arguments));
     // Whether the window shows is not remembered: an app that was closed into the tray opens.
     let remembered = StateFlags::all() - StateFlags::VISIBLE - StateFlags::DECORATIONS;
     let app = tauri::Builder::default()
+        .manage(last_lines)
         .plugin(single)
         .plugin(tauri_plugin_window_state::Builder::new().with_state_flags(remembered).build())
         .plugin(tauri_plugin_notification::init())
@@ -165,13 +167,4 @@ fn open_links_of_the_system(app: &AppHandle) {
             handle.state::<Desktop>().show();
         }
     });
-}
-
-/// What is logged unless `VOICEHALL_LOG` says otherwise, in the syntax of `tracing_subscriber`'s
-/// filters. The two libraries warn of what is ordinary with a server that is ICE-lite.
-const LOG_FILTER: &str = "warn,voicehall=info,rtc_dtls=error,rtc_ice=error";
-
-fn log_to_stderr() {
-    let filter = EnvFilter::try_from_env("VOICEHALL_LOG").unwrap_or_else(|_| EnvFilter::new(LOG_FILTER));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }

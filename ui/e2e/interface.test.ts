@@ -1,6 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import type { AxeResults } from 'axe-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { BASE, launch, Stage, voiceState } from './fixture';
@@ -8,11 +5,9 @@ import { BASE, launch, Stage, voiceState } from './fixture';
 let browser: Browser;
 let stage: Stage;
 let page: Page;
-let axe: string;
 
 beforeAll(async () => {
   browser = await launch();
-  axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 });
 afterAll(() => browser.close());
 
@@ -233,47 +228,5 @@ describe('a narrow screen', () => {
     expect(await page.getByTestId('guild-switcher').isVisible()).toBe(true);
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     expect(overflow).toBeLessThanOrEqual(0);
-  });
-});
-
-describe.each(['dark', 'light'] as const)('in %s colours', (colorScheme) => {
-  const screens: [string, () => Promise<void>][] = [
-    [
-      'the invite',
-      () => page.goto(`${BASE}/join/abc`).then(() => page.getByText('6 members').waitFor()),
-    ],
-    ['signing in', () => page.goto(BASE).then(() => page.getByTestId('have-account').click())],
-    ['a voice channel', () => stage.signedIn({ membersShown: true })],
-    ['a text channel', () => stage.signedIn().then(() => channel('general').click())],
-    ['a person', () => stage.signedIn().then(() => page.getByTestId('person').first().click())],
-    ['an invitation', () => stage.signedIn().then(() => page.getByTestId('invite-open').click())],
-    ['a new channel', () => stage.signedIn().then(() => page.getByTestId('new-channel').click())],
-    ['the settings', () => stage.signedIn().then(() => page.getByTestId('settings-open').click())],
-    [
-      'the account',
-      async () => {
-        await stage.signedIn();
-        await page.getByTestId('settings-open').click();
-        await page.getByTestId('settings-account').click();
-        await page.getByText('This device').waitFor();
-      },
-    ],
-  ];
-
-  it.each(screens)('%s is accessible', async (_, show) => {
-    // Animations would be measured half-way.
-    await open({ colorScheme, reducedMotion: 'reduce' });
-    await show();
-    await expect
-      .poll(() => page.evaluate(() => document.getAnimations().length), { timeout: 10_000 })
-      .toBe(0);
-    await page.evaluate(axe);
-    const { violations } = await page.evaluate(() =>
-      (globalThis as unknown as { axe: { run: () => Promise<AxeResults> } }).axe.run(),
-    );
-    const found = violations.map(
-      ({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join()}`,
-    );
-    expect(found).toEqual([]);
   });
 });

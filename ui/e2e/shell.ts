@@ -33,6 +33,8 @@ export class PlayedShell {
   readonly commands: EngineCommand[] = [];
   /** Whether a join leads to a call. */
   connects = true;
+  /** What the shell says of itself. */
+  surroundings = { version: '0.1.0', system: 'linux x86_64', webview: '2.50', log: ['a line'] };
   #engine: ((message: unknown) => void) | null = null;
   #sockets = new Map<number, (text: string) => void>();
 
@@ -77,6 +79,8 @@ export class PlayedShell {
     const own = this.answer(command, args);
     if (own !== undefined) return own;
     switch (command) {
+      case 'diagnostics':
+        return this.surroundings;
       case 'settings_load':
         return this.doors.settings();
       case 'credentials_load':

@@ -326,6 +326,14 @@ export const VIEWS: View[] = [
   { name: 'settings voice in a browser', app: false, open: (stage) => section(stage, 'voice') },
   { name: 'settings appearance', app: true, open: (stage) => section(stage, 'appearance') },
   {
+    name: 'settings help',
+    app: true,
+    open: async (stage) => {
+      await section(stage, 'help');
+      await stage.page.getByTestId('diagnostics-show').click();
+    },
+  },
+  {
     name: 'settings account',
     app: true,
     open: async (stage) => {

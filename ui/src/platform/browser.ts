@@ -12,6 +12,8 @@ import {
 
 /** A browser: fetch, WebSocket, localStorage and its own WebRTC. */
 export function createBrowserPlatform(): Platform {
+  window.addEventListener('error', ({ message }) => note(message));
+  window.addEventListener('unhandledrejection', ({ reason }) => note(reason));
   // Absent in pages without TLS, whatever the type says.
   const microphone = (navigator.mediaDevices as MediaDevices | undefined) !== undefined;
   return {
@@ -43,7 +45,18 @@ export function createBrowserPlatform(): Platform {
       });
     },
     copyText,
+    diagnostics: () =>
+      Promise.resolve({ version: null, system: navigator.userAgent, webview: null, log: faults }),
   };
+}
+
+/** Faults of this page: all the log that a browser keeps for it. */
+const faults: string[] = [];
+const FAULTS_MAX = 50;
+
+function note(fault: unknown): void {
+  faults.push(`${new Date().toISOString()} ${String(fault).slice(0, 300)}`);
+  if (faults.length > FAULTS_MAX) faults.shift();
 }
 
 const storage: Storage = {

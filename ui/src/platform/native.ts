@@ -12,6 +12,7 @@ import {
   type Socket,
   type SocketHandlers,
   type Storage,
+  type Surroundings,
 } from './platform';
 import { createShell } from './shell';
 
@@ -51,6 +52,7 @@ export function createNativePlatform(): Platform {
         () => true,
         () => false,
       ),
+    diagnostics: () => invoke<Surroundings>('diagnostics'),
   };
 }
 

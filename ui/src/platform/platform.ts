@@ -29,6 +29,20 @@ export interface Platform {
   onWake(callback: () => void): void;
   /** Puts text on the clipboard; false when the place does not allow it. */
   copyText(text: string): Promise<boolean>;
+  /** What the place knows of itself. */
+  diagnostics(): Promise<Surroundings>;
+}
+
+/** Where the interface runs, for a report. */
+export interface Surroundings {
+  /** Of the app; none in a browser, which runs what its server has. */
+  version: string | null;
+  /** Operating system, architecture, desktop. */
+  system: string;
+  /** What shows the interface. */
+  webview: string | null;
+  /** The last lines of the log, oldest first. */
+  log: readonly string[];
 }
 
 export interface Features {

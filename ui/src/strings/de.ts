@@ -235,6 +235,7 @@ export const strings: Strings = {
     appearance: 'Darstellung',
     account: 'Konto',
     desktop: 'Desktop',
+    help: 'Hilfe',
     input: 'Mikrofon',
     output: 'Lautsprecher',
     systemDefault: 'Wie im System',
@@ -300,6 +301,15 @@ export const strings: Strings = {
     signOutGuestConfirm: 'Abmelden und diesen Gastnamen aufgeben?',
     noServers: 'Du bist nirgends angemeldet.',
     loading: 'Wird geladen…',
+  },
+
+  help: {
+    diagnostics: 'Diagnose',
+    diagnosticsLead:
+      'Versionen, Geräte, Einstellungen und die letzten Zeilen des Protokolls, für alle, die dir helfen. Adressen, Einladungen und Passwörter sind nicht darin, Namen von Leuten und Gilden auch nicht.',
+    copy: 'Diagnose kopieren',
+    show: 'Erst ansehen',
+    collecting: 'Wird gesammelt…',
   },
 
   switcher: {

@@ -233,6 +233,7 @@ export const strings = {
     appearance: 'Appearance',
     account: 'Account',
     desktop: 'Desktop',
+    help: 'Help',
     input: 'Microphone',
     output: 'Speaker',
     systemDefault: 'System default',
@@ -301,6 +302,15 @@ export const strings = {
     signOutGuestConfirm: 'Sign out and give up this guest name?',
     noServers: 'You are not signed in anywhere.',
     loading: 'Loading…',
+  },
+
+  help: {
+    diagnostics: 'Diagnostics',
+    diagnosticsLead:
+      'Versions, devices, settings and the last lines of the log, for whoever helps you. Addresses, invites and passwords are left out; names of people and guilds are not in it.',
+    copy: 'Copy diagnostics',
+    show: 'Look at it first',
+    collecting: 'Collecting…',
   },
 
   switcher: {
