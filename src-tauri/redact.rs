@@ -29,8 +29,8 @@ pub fn redact(line: &str) -> String {
         let word = piece.trim_end_matches(is_separator);
         let kind = judge(word, heralded);
         // A herald counts over the signs between it and its secret.
-        if !word.is_empty() {
-            heralded = HERALDS.contains(&word.to_ascii_lowercase().as_str());
+        if !bare(word).is_empty() {
+            heralded = is_herald(bare(word));
         }
         out.push_str(kind.unwrap_or(word));
         out.push_str(&piece[word.len()..]);
@@ -43,14 +43,23 @@ fn is_separator(c: char) -> bool {
     c.is_whitespace() || "\"'`()<>[]{},;=|".contains(c)
 }
 
+/// Without the signs of a sentence: "code:" is a herald, "10.0.0.1:" an address.
+fn bare(word: &str) -> &str {
+    word.trim_matches([':', '.', '!', '?'])
+}
+
+fn is_herald(word: &str) -> bool {
+    HERALDS.contains(&word.to_ascii_lowercase().as_str())
+}
+
 fn judge(word: &str, heralded: bool) -> Option<&'static str> {
-    // "code:" is a herald with its colon, "10.0.0.1:" an address with that of a sentence.
-    let bare = word.trim_matches([':', '.', '!', '?']);
-    if bare.is_empty() || bare.starts_with('<') {
+    let bare = bare(word);
+    if bare.is_empty() {
         None
-    } else if is_address(bare) {
+    // "::1" needs its colons.
+    } else if is_address(bare) || is_address(word) {
         Some(ADDRESS)
-    } else if (heralded && !HERALDS.contains(&bare.to_ascii_lowercase().as_str())) || is_secret(bare) {
+    } else if (heralded && !is_herald(bare)) || is_secret(bare) {
         Some(SECRET)
     } else {
         None
@@ -69,7 +78,7 @@ fn is_address(word: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.parse::<u16>().is_ok() => {
             // With a port even a bare name is an address.
-            if name.chars().all(is_host_char) {
+            if !name.is_empty() && name.chars().all(is_host_char) {
                 return true;
             }
             name
@@ -142,19 +151,13 @@ mod tests {
     fn secrets_are_taken_out() {
         for (line, left) in [
             ("Authorization: Bearer abcdef", "Authorization: Bearer <secret>"),
-            ("{\"token\":\"t0k\",\"ticket\": \"x\"}", "{\"<secret>\",\"ticket\": \"<secret>\"}"),
+            ("{\"token\":\"t0k\",\"a\": 1}", "{\"token\":\"<secret>\",\"a\": 1}"),
             ("GET /api/invites/Xk29sQ 404", "GET <secret> 404"),
             ("opened voicehall:join/Xk29sQ", "opened <secret>"),
             ("session 4fJ2nQ8vLx0aZb7cR1tY ended", "session <secret> ended"),
             ("password=hunter2", "password=<secret>"),
         ] {
-            let redacted = redact(line);
-            for part in ["abcdef", "t0k", "Xk29sQ", "4fJ2nQ8vLx0aZb7cR1tY", "hunter2"] {
-                assert!(!redacted.contains(part), "{redacted}");
-            }
-            if !line.starts_with('{') {
-                assert_eq!(redacted, left, "{line}");
-            }
+            assert_eq!(redact(line), left, "{line}");
         }
     }
 

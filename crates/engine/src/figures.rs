@@ -76,7 +76,8 @@ mod tests {
             playback: None,
         };
         let buffer = Duration::from_millis(40);
-        let quality = Quality { buffer, delays: own, packet: Duration::from_millis(20), ..Quality::default() };
+        let quality =
+            Quality { buffer, delays: own, packet: Duration::from_millis(20), ..Quality::default() };
         let stats = figures.update(start + Duration::from_secs(1), &quality, &network);
         assert_eq!(stats.packet_ms, Some(20.0));
         let known = StageDelays {

@@ -1,0 +1,79 @@
+/** What it costs to show who speaks: this goes on all evening beside a game. */
+import type { Browser, CDPSession } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launch, settled, Stage } from './fixture';
+import { inCall } from './views';
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launch();
+});
+afterAll(() => browser.close());
+
+/** Layouts and milliseconds of the main thread since the page was loaded. */
+async function spent(devtools: CDPSession) {
+  const { metrics } = await devtools.send('Performance.getMetrics');
+  const value = (name: string) => metrics.find((metric) => metric.name === name)?.value ?? 0;
+  return { layouts: value('LayoutCount'), taskMs: value('TaskDuration') * 1000 };
+}
+
+describe('while people speak', () => {
+  it('nothing is laid out, and only opacity moves', async () => {
+    const stage = await Stage.openApp(browser);
+    const { page, shell } = stage;
+    await inCall(stage);
+    await settled(page);
+    const devtools = await page.context().newCDPSession(page);
+    await devtools.send('Performance.enable');
+    const bar = page.getByTestId('meter').locator('div').first();
+    const level = () => bar.evaluate((element) => getComputedStyle(element).transform);
+    const before = await spent(devtools);
+    const moving = new Set<string>();
+    for (let round = 0; round < 40; round++) {
+      const at = await level();
+      shell.engine({
+        type: 'input',
+        levelDbfs: round % 2 === 0 ? -50 : -15,
+        speech: 1,
+        sending: true,
+      });
+      shell.engine({ type: 'speaking', sources: round % 4 < 2 ? [8, 24] : [12] });
+      await expect.poll(level).not.toBe(at);
+      const properties = await page.evaluate(() =>
+        document
+          .getAnimations()
+          .map((animation) => (animation as CSSTransition).transitionProperty),
+      );
+      for (const property of properties) moving.add(property);
+    }
+    const after = await spent(devtools);
+    expect(after.layouts - before.layouts).toBe(0);
+    expect([...moving]).toEqual(['opacity']);
+    // Twice as long as any machine that was tried took.
+    expect((after.taskMs - before.taskMs) / 40).toBeLessThan(40);
+    await stage.close();
+  });
+
+  it('a level that looks the same draws nothing', async () => {
+    const stage = await Stage.openApp(browser);
+    await inCall(stage);
+    const bar = stage.page.getByTestId('meter').locator('div').first();
+    await bar.evaluate((element) => {
+      const changes: string[] = [];
+      Object.assign(window, { changes });
+      new MutationObserver((all) =>
+        changes.push(...all.map(({ attributeName }) => `${attributeName}`)),
+      ).observe(element.parentElement ?? element, { attributes: true, subtree: true });
+    });
+    for (let times = 0; times < 10; times++) {
+      stage.shell.engine({ type: 'input', levelDbfs: -22.1, speech: 0.9, sending: true });
+    }
+    stage.shell.engine({ type: 'input', levelDbfs: -40, speech: 0.9, sending: true });
+    const changes = () =>
+      stage.page.evaluate(() => (window as unknown as { changes: string[] }).changes.length);
+    await expect.poll(changes).toBeGreaterThan(0);
+    // The bar and its number, once.
+    expect(await changes()).toBe(2);
+    await stage.close();
+  });
+});
