@@ -82,7 +82,6 @@ impl Control {
         media: MediaThread,
         settings: AudioSettings,
         sounds: Option<UiSounds>,
-        keys: Option<Arc<dyn HotkeySource>>,
         events: mpsc::Sender<Event>,
     ) -> Self {
         if let Some(sounds) = &sounds {
@@ -95,7 +94,7 @@ impl Control {
             devices: Devices::new(audio),
             settings,
             sounds,
-            keys,
+            keys: None,
             talk: TalkKey::default(),
             events,
             call: Call::Idle,
@@ -107,6 +106,11 @@ impl Control {
             speaking: false,
             closing: JoinSet::new(),
         }
+    }
+
+    /// Binds and records keys where there are any to be heard.
+    pub(crate) fn with_keys(self, keys: Option<Arc<dyn HotkeySource>>) -> Self {
+        Self { keys, ..self }
     }
 
     /// Runs until nobody can send commands any more.

@@ -87,16 +87,9 @@ impl Engine {
         if let Some(keys) = &config.keys {
             keys.listen(Box::new(move |event| pass(&key_events, event)));
         }
-        let control = Control::new(
-            audio,
-            config.http,
-            identity,
-            media,
-            config.settings,
-            config.sounds,
-            config.keys,
-            events,
-        );
+        let control =
+            Control::new(audio, config.http, identity, media, config.settings, config.sounds, events)
+                .with_keys(config.keys);
         let (ending, ended) = oneshot::channel();
         let runtime =
             runtime::Builder::new_current_thread().enable_all().on_thread_start(realtime::lower).build()?;
