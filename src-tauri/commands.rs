@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::Value;
 use std::sync::Arc;
 use tauri::ipc::{Channel, Invoke};
-use tauri::{AppHandle, State, Wry};
+use tauri::{State, Wry};
 use voicehall_protocol::control::Answer as ControlAnswer;
 use voicehall_protocol::engine::{Command, Event};
 
@@ -146,8 +146,8 @@ fn shell_hide(desktop: State<'_, Desktop>) {
 }
 
 #[tauri::command]
-fn shell_quit(app: AppHandle) {
-    app.exit(0);
+fn shell_quit(desktop: State<'_, Desktop>) {
+    desktop.quit();
 }
 
 #[tauri::command]

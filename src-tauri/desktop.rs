@@ -11,6 +11,7 @@ use tauri::{
 };
 use tauri_plugin_autostart::ManagerExt;
 use tauri_plugin_notification::NotificationExt;
+use tauri_plugin_window_state::{AppHandleExt, StateFlags};
 
 /// The window with everything in it.
 pub const MAIN: &str = "main";
@@ -33,6 +34,10 @@ const NOTIFICATION_CHARS_MAX: usize = 300;
 
 /// Size of the small window, in logical pixels.
 const MINI_SIZE: (f64, f64) = (280.0, 180.0);
+
+/// What is kept of a window. Whether it shows is not: an app that was closed into the tray opens.
+pub const REMEMBERED: StateFlags =
+    StateFlags::SIZE.union(StateFlags::POSITION).union(StateFlags::MAXIMIZED).union(StateFlags::FULLSCREEN);
 
 /// What this desktop offers, for the settings.
 #[derive(Debug, Clone, Serialize)]
@@ -158,7 +163,7 @@ impl Desktop {
         };
         match close {
             // The small window would keep the app alive.
-            Close::Quit => self.app.exit(0),
+            Close::Quit => self.quit(),
             Close::Hide => {
                 api.prevent_close();
                 self.hide();
@@ -170,8 +175,22 @@ impl Desktop {
         }
     }
 
+    /// Ends the app.
+    pub fn quit(&self) {
+        self.remember_windows();
+        self.app.exit(0);
+    }
+
+    /// Keeps size and place of the windows. When the app ends by itself it is too late to ask them.
+    fn remember_windows(&self) {
+        if let Err(error) = self.app.save_window_state(REMEMBERED) {
+            tracing::warn!(%error, "the window's place is not kept");
+        }
+    }
+
     /// Hides the window; the tray brings it back.
     pub fn hide(&self) {
+        self.remember_windows();
         if let Some(Err(error)) = self.main().map(|window| window.hide()) {
             tracing::warn!(%error, "the window does not hide");
         }

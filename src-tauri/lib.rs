@@ -29,7 +29,6 @@ use std::sync::Arc;
 use storage::Storage;
 use tauri::webview::PageLoadEvent;
 use tauri::{App, AppHandle, Manager, RunEvent};
-use tauri_plugin_window_state::StateFlags;
 
 /// Runs the app until its last window is closed.
 pub fn run() -> ExitCode {
@@ -43,12 +42,10 @@ pub fn run() -> ExitCode {
     let last_lines = log::start();
     // First, so that a second app hands over before it has begun anything.
     let single = tauri_plugin_single_instance::init(|app, arguments, _| opened_again(app, arguments));
-    // Whether the window shows is not remembered: an app that was closed into the tray opens.
-    let remembered = StateFlags::all() - StateFlags::VISIBLE - StateFlags::DECORATIONS;
     let app = tauri::Builder::default()
         .manage(last_lines)
         .plugin(single)
-        .plugin(tauri_plugin_window_state::Builder::new().with_state_flags(remembered).build())
+        .plugin(tauri_plugin_window_state::Builder::new().with_state_flags(desktop::REMEMBERED).build())
         .plugin(tauri_plugin_notification::init())
         .plugin(tauri_plugin_autostart::Builder::new().arg(launch::BACKGROUND).build())
         .invoke_handler(commands::handler())

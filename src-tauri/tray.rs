@@ -118,7 +118,7 @@ fn chosen(app: &AppHandle, event: &MenuEvent) {
         LEAVE => desktop.tell(ShellEvent::Leave {}),
         MINI => desktop.open_mini(),
         SHOW => desktop.show(),
-        QUIT => app.exit(0),
+        QUIT => desktop.quit(),
         _ => {}
     }
 }

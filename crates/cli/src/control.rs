@@ -11,8 +11,8 @@ use voicehall_protocol::control::{Answer, LINE_BYTES_MAX, Phase, Reason, Request
 /// # Errors
 /// [`Failure::NoApp`] when no app listens, [`Failure::OrderRefused`] when it does not do it.
 pub async fn control(ctl: &Ctl) -> Result<(), Failure> {
-    let stream = connect().await.map_err(|error| Failure::NoApp(error.to_string()))?;
-    match ask(stream, &request(&ctl.order)).await? {
+    let answer = async { ask(connect().await?, &request(&ctl.order)).await };
+    match answer.await.map_err(|error| Failure::NoApp(error.to_string()))? {
         Answer::Done { status } if ctl.json => {
             println!("{}", serde_json::to_string(&status).expect("a status is JSON"));
             Ok(())
