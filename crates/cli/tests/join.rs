@@ -58,9 +58,10 @@ impl Hall {
 }
 
 fn arguments_of(invite: &str, arguments: &[&str]) -> Box<Join> {
-    let Verb::Join(join) =
-        Arguments::parse_from(["voicehall-cli", "join", invite].iter().chain(arguments)).verb;
-    join
+    match Arguments::parse_from(["voicehall-cli", "join", invite].iter().chain(arguments)).verb {
+        Verb::Join(join) => join,
+        Verb::Ctl(_) => unreachable!("the verb is join"),
+    }
 }
 
 fn write_tone(path: &Path, hertz: f32, rate: u32, seconds: u32) {
