@@ -21,7 +21,13 @@ export default defineConfig({
       {
         extends: true,
         // The built interface in Chromium: build it first.
-        test: { name: 'browser', include: ['e2e/**/*.test.ts'], testTimeout: 60_000 },
+        test: {
+          name: 'browser',
+          include: ['e2e/**/*.test.ts'],
+          testTimeout: 60_000,
+          // Conditions come true within milliseconds; a busy machine may take longer.
+          expect: { poll: { timeout: 10_000 } },
+        },
       },
       {
         extends: true,

