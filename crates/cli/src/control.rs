@@ -100,7 +100,10 @@ mod tests {
     #[test]
     fn people_are_told_in_words() {
         assert_eq!(words(&status(Phase::Connected, true, false)), "in Lobby of Club, muted");
-        assert_eq!(words(&status(Phase::Reconnecting, false, true)), "reconnecting to Lobby of Club, deafened");
+        assert_eq!(
+            words(&status(Phase::Reconnecting, false, true)),
+            "reconnecting to Lobby of Club, deafened"
+        );
         assert_eq!(words(&status(Phase::Idle, false, false)), "not in a call");
     }
 

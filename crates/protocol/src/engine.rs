@@ -575,7 +575,10 @@ mod tests {
         for (saved, threshold) in
             [(r#"{"mode":"voice","threshold":0.7}"#, Some(0.7)), (r#"{"mode":"voice"}"#, None)]
         {
-            assert_eq!(serde_json::from_str::<Gate>(saved).unwrap(), Gate::Voice { threshold, release_ms: 300 });
+            assert_eq!(
+                serde_json::from_str::<Gate>(saved).unwrap(),
+                Gate::Voice { threshold, release_ms: 300 }
+            );
         }
     }
 }
