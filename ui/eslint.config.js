@@ -7,14 +7,14 @@ import svelteConfig from './svelte.config.js';
 
 /**
  * The layers, each with those it may import: views → parts, stores → gateway → platform →
- * bindings. Strings and styles are leaves that parts and views use.
+ * bindings. Strings and styles are leaves; of the stores, only those that speak to the desktop need words.
  */
 const layers = {
   bindings: [],
   strings: ['bindings'],
   platform: ['bindings'],
   gateway: ['platform', 'bindings'],
-  stores: ['gateway', 'platform', 'bindings'],
+  stores: ['gateway', 'platform', 'bindings', 'strings'],
   parts: ['stores', 'bindings', 'strings', 'styles'],
   views: ['parts', 'stores', 'bindings', 'strings', 'styles'],
 };
@@ -87,6 +87,8 @@ export default defineConfig(
       '@typescript-eslint/no-unsafe-return': 'off',
     },
   },
+  // A catalogue grows with the interface, and is one idea all the same.
+  { files: ['src/strings/??.ts'], rules: { 'max-lines': 'off' } },
   { files: ['**/*.config.js'], extends: [ts.configs.disableTypeChecked] },
   ...layerRules,
 );

@@ -46,6 +46,10 @@ impl Pending {
     /// Asks the page by `tell` and waits for its answer.
     async fn ask(&self, request: Request, tell: impl Fn(u32, Request)) -> Answer {
         let timeout = if matches!(request, Request::Join { .. }) { JOIN_TIMEOUT } else { ANSWER_TIMEOUT };
+        self.ask_for(timeout, request, tell).await
+    }
+
+    async fn ask_for(&self, timeout: Duration, request: Request, tell: impl Fn(u32, Request)) -> Answer {
         let (sender, receiver) = oneshot::channel();
         let id = {
             let mut waiting = self.waiting.lock().expect("nothing panics while holding it");
@@ -166,10 +170,10 @@ mod tests {
         assert_eq!(talk(&sent).await, "{\"result\":\"failed\",\"reason\":\"malformed\"}\n");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_page_that_does_not_answer_is_busy() {
         let pending = Pending::default();
-        let answer = pending.ask(Request::Status {}, |_, _| {}).await;
+        let answer = pending.ask_for(Duration::from_millis(20), Request::Status {}, |_, _| {}).await;
         assert_eq!(answer, Answer::Failed { reason: Reason::Busy });
         assert!(pending.waiting.lock().unwrap().1.is_empty());
     }

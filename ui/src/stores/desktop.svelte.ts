@@ -8,10 +8,12 @@ import type {
 import type { MiniContent, Shell, ShellEvent, ShellFacts } from '../platform';
 import { t } from '../strings';
 import type { App } from './app.svelte';
+import type { Call } from './call';
 import { findChannel } from './control';
 import { channelOf, memberOf, occupantsOf } from './guild';
 import type { Server } from './server.svelte';
-import type { Call } from './voice.svelte';
+
+export type { MiniContent, MiniDoor } from '../platform';
 
 /** The app on the desktop: what the tray shows and asks, notifications, other programs. */
 export class Desktop {

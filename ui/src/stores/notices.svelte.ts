@@ -1,5 +1,5 @@
 import type { Failure } from '../gateway';
-import type { Unheard } from './voice.svelte';
+import type { Unheard } from './call';
 
 /** Something people are told in passing. Views put it into words. */
 export type Notice =

@@ -1,13 +1,10 @@
 import {
   VOICE_JOIN_PATH,
-  type AudioDevice,
   type CallStats,
   type ChannelId,
   type EndReason,
   type EngineEvent,
   type ErrorCode,
-  type GuildId,
-  type KeyAccess,
   type KeyAction,
   type KeyBinding,
   type PlaybackPhase,
@@ -19,56 +16,10 @@ import {
 } from '../bindings/protocol';
 import { Backoff, failureOf, type Failure } from '../gateway';
 import type { Engine } from '../platform';
+import type { Call, Devices, Input, Keys, Place, Processing, Unheard } from './call';
 import { channelOf, prioritySources } from './guild';
 import type { Server } from './server.svelte';
 import type { Settings } from './settings.svelte';
-
-/** A voice channel somewhere. */
-export interface Place {
-  server: Server;
-  guild: GuildId;
-  channel: ChannelId;
-}
-
-/** Where one's call stands. */
-export type Call =
-  | { phase: 'idle' }
-  | { phase: 'joining'; place: Place }
-  | { phase: 'connected'; place: Place; source: SourceId }
-  /** The media was lost; it is being joined again. */
-  | { phase: 'reconnecting'; place: Place }
-  /** It is over and will not come back by itself. */
-  | { phase: 'failed'; place: Place; failure: Failure | EndReason };
-
-export interface Input {
-  levelDbfs: number;
-  speech: number;
-  sending: boolean;
-}
-
-/** Which keys can be heard, and what is printed on them. */
-export interface Keys {
-  access: KeyAccess;
-  names: Partial<Record<string, string>>;
-}
-
-/** Why one speaks and is not heard. */
-export type Unheard = 'muted' | 'mutedByModerator' | 'key';
-
-/** Levels along the processing chain, in dBFS. */
-export interface Processing {
-  microphoneDbfs: number;
-  cleanedDbfs: number;
-  levelledDbfs: number;
-  sentDbfs: number;
-}
-
-export interface Devices {
-  inputs: readonly AudioDevice[];
-  outputs: readonly AudioDevice[];
-  inputInUse: string | null;
-  outputInUse: string | null;
-}
 
 /** Two minutes of figures. */
 export const HISTORY_MAX = 120;

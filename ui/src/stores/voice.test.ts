@@ -10,7 +10,8 @@ import { RequestFailed } from '../gateway';
 import type { Engine, Storage } from '../platform';
 import type { Server } from './server.svelte';
 import { Settings } from './settings.svelte';
-import { Voice, type Place } from './voice.svelte';
+import type { Place } from './call';
+import { Voice } from './voice.svelte';
 
 const storage: Storage = {
   loadSettings: () => Promise.resolve(null),
