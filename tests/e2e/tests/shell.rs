@@ -1,0 +1,166 @@
+//! What the app is on a desktop: opened by links, once; led by its tray and by other programs.
+
+use serde_json::{Value, json};
+use std::process::Output;
+use voicehall_test_e2e::app::App;
+use voicehall_test_e2e::panel::Panel;
+use voicehall_test_e2e::place::{Headset, Place};
+use voicehall_test_e2e::rig::Rig;
+use voicehall_test_e2e::session::Session;
+use voicehall_test_e2e::wait;
+
+/// A link that opens the app, made of an invite.
+fn app_link(invite: &str) -> String {
+    let (_, place) = invite.split_once("://").expect("an invite is a link");
+    format!("voicehall://join/{}", place.replace("/join/", "/"))
+}
+
+/// Runs `voicehall-cli ctl …` as somebody.
+fn ctl(rig: &Rig, session: &Session, order: &[&str]) -> Output {
+    let mut command = session.product(rig, "voicehall-cli");
+    command.arg("ctl").args(order).output().expect("the program runs")
+}
+
+/// The same, for what the app then says of itself.
+fn status(rig: &Rig, session: &Session, order: &[&str]) -> Value {
+    let output = ctl(rig, session, &[order, &["--json"]].concat());
+    assert!(output.status.success(), "{order:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("a status is JSON")
+}
+
+/// How many of the app's windows can be seen.
+fn windows_seen(rig: &Rig) -> usize {
+    let mut command = rig.command("xdotool");
+    let output = command.args(["search", "--onlyvisible", "--name", "^Voicehall$"]).output();
+    String::from_utf8_lossy(&output.expect("xdotool runs").stdout).lines().count()
+}
+
+/// Closes the window as a person does.
+fn close_window(rig: &Rig) {
+    let mut command = rig.command("xdotool");
+    let close =
+        ["search", "--onlyvisible", "--name", "^Voicehall$", "windowactivate", "--sync", "key", "alt+F4"];
+    assert!(command.args(close).status().expect("xdotool runs").success());
+}
+
+#[tokio::test]
+async fn a_link_leads_a_first_run_in_and_opens_the_app_that_runs() {
+    let rig = Rig::new();
+    let place = Place::new(&rig);
+    let link = app_link(&place.server.invite());
+    assert!(link.starts_with("voicehall://join/127.0.0.1:"), "{link}");
+    let alice = App::open(&rig, "Alice").await;
+    alice.see("[data-testid='invite-link']").await;
+
+    // Started again with a link: nothing but a message to the one that runs.
+    let open = || alice.session().product(&rig, "voicehall").arg(&link).output().expect("it runs");
+    let second = open();
+    assert!(second.status.success(), "{}", String::from_utf8_lossy(&second.stderr));
+    alice.see("[data-testid='invite-preview']").await;
+    alice.come_in_as("Alice").await;
+    alice.see("[data-testid='channel'][data-name='Lobby']").await;
+
+    // Who is in already is led there, and asked nothing.
+    assert!(open().status.success());
+    alice.see("[data-testid='main']").await;
+    assert_eq!(windows_seen(&rig), 1);
+}
+
+#[tokio::test]
+async fn other_programs_lead_the_app() {
+    let rig = Rig::new();
+    let place = Place::new(&rig);
+    let headset = Headset::new(&place.sound, "alice");
+    let session = Session::start(&rig, "nobody-runs");
+    let refused = ctl(&rig, &session, &["status"]);
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("does not run"));
+
+    let alice = place.app(&rig, "Alice", &headset).await;
+    let session = alice.session();
+    let now = status(&rig, session, &["status"]);
+    assert_eq!((&now["call"], &now["channel"]), (&json!("connected"), &json!("Lobby")));
+    assert_eq!(status(&rig, session, &["mute"])["muted"], true);
+    alice.see_person("Alice", "muted=true").await;
+    assert_eq!(status(&rig, session, &["mute", "on"])["muted"], true);
+    assert_eq!(status(&rig, session, &["deafen", "on"])["deafened"], true);
+    alice.see_person("Alice", "deafened=true").await;
+    let off = status(&rig, session, &["mute", "off"]);
+    assert_eq!((&off["muted"], &off["deafened"]), (&json!(false), &json!(false)));
+    assert_eq!(status(&rig, session, &["leave"])["call"], "idle");
+    alice.see_voice_state("idle").await;
+    assert_eq!(ctl(&rig, session, &["join", "Attic"]).status.code(), Some(2));
+    assert_eq!(status(&rig, session, &["join", "lobby"])["call"], "connected");
+    alice.see_voice_state("connected").await;
+}
+
+#[tokio::test]
+async fn broken_settings_are_kept_aside_and_people_are_told() {
+    let rig = Rig::new();
+    let _place = Place::new(&rig);
+    let session = Session::start(&rig, "Alice");
+    let folder = rig.make_folder("home-Alice/config/org.voicehall.desktop");
+    std::fs::write(folder.join("settings.json"), "{\"theme\":").expect("it can be written");
+    let alice = App::open_in(&rig, "Alice", session, &[]).await;
+    assert!(alice.text("toast").await.contains("settings.json.broken"));
+    assert!(folder.join("settings.json.broken").is_file());
+}
+
+#[tokio::test]
+async fn the_small_window_shows_who_speaks_and_goes_with_the_call() {
+    let rig = Rig::new();
+    let place = Place::new(&rig);
+    let headset = Headset::new(&place.sound, "alice");
+    let alice = place.app(&rig, "Alice", &headset).await;
+    let client = alice.client();
+    let main = client.window().await.expect("a window");
+    alice.press("mini-open").await;
+    let mini = wait::until_async("there is a second window", || async {
+        client.windows().await.ok()?.into_iter().find(|window| *window != main)
+    })
+    .await;
+    client.switch_to_window(mini).await.expect("it can be looked at");
+    alice.see("[data-testid='mini-person'][data-user='Alice']").await;
+    alice.press("mini-mute").await;
+    alice.see("[data-testid='mini-mute'][aria-pressed='true']").await;
+    client.switch_to_window(main).await.expect("it is still there");
+    alice.see_person("Alice", "muted=true").await;
+    alice.press("leave").await;
+    wait::until_async("the small window is gone", || async {
+        (client.windows().await.ok()?.len() == 1).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_tray_shows_the_call_and_leads_it_while_the_window_is_closed() {
+    let rig = Rig::new();
+    let place = Place::new(&rig);
+    let session = Session::start(&rig, "Alice");
+    let panel = Panel::open(&session);
+    let alice = App::open_in(&rig, "Alice", session, &[]).await;
+    alice.come_in(&place.server.invite(), "Alice").await;
+    panel.see_icon(&rig, "idle");
+    alice.enter("Lobby").await;
+    panel.see_icon(&rig, "call");
+
+    // The first time, closing asks; from then on the window just goes.
+    close_window(&rig);
+    alice.press("closing-keep").await;
+    wait::until("the window is gone", || (windows_seen(&rig) == 0).then_some(()));
+    panel.choose("Mute");
+    panel.see_icon(&rig, "muted");
+    alice.see_person("Alice", "muted=true").await;
+    panel.choose("Deafen");
+    panel.see_icon(&rig, "deafened");
+    panel.choose("Show Voicehall");
+    wait::until("the window is back", || (windows_seen(&rig) == 1).then_some(()));
+    close_window(&rig);
+    wait::until("the window is gone again", || (windows_seen(&rig) == 0).then_some(()));
+    panel.choose("Leave the call");
+    panel.see_icon(&rig, "idle");
+
+    // A panel that ends takes nobody's window with it.
+    drop(panel);
+    wait::until("the window is back by itself", || (windows_seen(&rig) == 1).then_some(()));
+}
