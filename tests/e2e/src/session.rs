@@ -1,11 +1,9 @@
-//! A person's login to their desktop: a message bus and a runtime folder that others do not share.
-//! Sound alone is everybody's.
+//! A person's login to their desktop: a message bus that others do not share, because the app runs
+//! once on each. The runtime folder, and the sound servers in it, are everybody's.
 
 use crate::processes::Process;
 use crate::rig::Rig;
 use crate::wait;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 /// A desktop session; it ends when this is dropped.
@@ -19,17 +17,10 @@ pub struct Session {
 impl Session {
     /// Logs somebody in, with a home of their own.
     pub fn start(rig: &Rig, who: &str) -> Self {
-        let runtime = rig.make_folder(&format!("run-{who}"));
-        // What XDG demands, and the app's folders in it inherit.
-        fs::set_permissions(&runtime, fs::Permissions::from_mode(0o700)).expect("its mode can be set");
-        let socket = runtime.join("bus");
+        let socket = rig.path(&format!("run/bus-{who}"));
         let bus_address = format!("unix:path={}", socket.display());
         let mut variables = rig.home(who);
-        let mut set = |name: &str, value: String| variables.push((name.to_owned(), value));
-        set("XDG_RUNTIME_DIR", runtime.display().to_string());
-        set("DBUS_SESSION_BUS_ADDRESS", bus_address.clone());
-        set("PIPEWIRE_RUNTIME_DIR", rig.path("run").display().to_string());
-        set("PULSE_SERVER", format!("unix:{}", rig.path("run/pulse/native").display()));
+        variables.push(("DBUS_SESSION_BUS_ADDRESS".to_owned(), bus_address.clone()));
         let mut command = rig.command("dbus-daemon");
         command.args(["--session", "--nofork", "--address", &bus_address]).envs(variables.iter().cloned());
         let bus = rig.start(command, &format!("bus-{who}"));

@@ -50,6 +50,15 @@ describe('the engine of the app', () => {
     expect(calls[2]?.args).toEqual({ command: { type: 'leave' } });
   });
 
+  it('asks how things stand when somebody listens, and no sooner', async () => {
+    const { engine } = createNativePlatform();
+    await settled();
+    expect(commands()).toEqual([]);
+    engine.subscribe(() => undefined);
+    await settled();
+    expect(commands()).toEqual(['engine_subscribe']);
+  });
+
   it('goes on after a command that failed', async () => {
     const { engine } = createNativePlatform();
     answer = ({ command }) => {

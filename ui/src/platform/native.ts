@@ -67,12 +67,15 @@ function createEngine(): Engine {
     emit(event);
   });
   // Each command waits for the one before, and the first for the subscription: order is kept and
-  // no event is missed.
-  let queue: Promise<unknown> = invoke('engine_subscribe', { channel }).catch(() => undefined);
+  // no event is missed. The shell says at once how things stand, so it is asked only when somebody
+  // listens.
+  let queue: Promise<unknown> | undefined;
+  const subscribed = () =>
+    (queue ??= invoke('engine_subscribe', { channel }).catch(() => undefined));
   return {
     send: (command: EngineCommand) => {
       if (command.type === 'recordKeys') recorder.record(command.enabled);
-      queue = queue
+      queue = subscribed()
         .then(() => invoke('engine_send', { command }))
         .catch(() => {
           // The engine is gone. A call that waits for it must not wait for ever.
@@ -81,6 +84,7 @@ function createEngine(): Engine {
     },
     subscribe: (callback) => {
       subscribers.add(callback);
+      void subscribed();
       return () => subscribers.delete(callback);
     },
   };

@@ -106,6 +106,9 @@ impl Desk {
                 self.seat = None;
                 self.apply_mute();
                 self.speaking.clear();
+                // What was being said belongs to this call: the next one begins with nothing of it.
+                self.sender.skip(0);
+                self.sent_at = None;
             }
             Order::Mute { muted, deafened } => {
                 (self.muted, self.deafened) = (muted, deafened);
