@@ -30,6 +30,6 @@ it('loads the sounds of an older version, and what one that is newer left out', 
 
 it('keeps a threshold that was set and follows the noise where none was', async () => {
   const gate = { mode: 'voice', threshold: 0.7 };
-  expect((await loaded({ audio: { gate } })).gate).toEqual(gate);
-  expect((await loaded({})).gate).toEqual({ mode: 'voice', threshold: null });
+  expect((await loaded({ audio: { gate } })).gate).toEqual({ ...gate, releaseMs: 300 });
+  expect((await loaded({})).gate).toEqual({ mode: 'voice', threshold: null, releaseMs: 300 });
 });
