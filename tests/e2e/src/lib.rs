@@ -5,7 +5,7 @@
 //!
 //! - [`sound`]: a sound server with microphones and speakers for everybody, recorded on one clock;
 //! - [`screen`]: a display for windows; [`session`]: somebody's login to it; [`keyboard`]: hands on it,
-//!   and a game that has its focus; [`panel`]: what shows tray icons there;
+//!   and a game that has its focus;
 //! - [`server`]: the server under test; [`account`] signs people in to it;
 //! - clients: [`app`] and [`browser`], both used through [`window`] as a person would, and
 //!   [`command_line`]; [`listener`], who reads what it receives;
@@ -23,7 +23,6 @@ pub mod keyboard;
 pub mod listener;
 pub mod measure;
 pub mod network;
-pub mod panel;
 pub mod place;
 pub mod processes;
 pub mod quality;

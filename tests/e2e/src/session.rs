@@ -10,7 +10,6 @@ use std::process::Command;
 #[derive(Debug)]
 pub struct Session {
     variables: Vec<(String, String)>,
-    bus_address: String,
     _bus: Process,
 }
 
@@ -25,7 +24,7 @@ impl Session {
         command.args(["--session", "--nofork", "--address", &bus_address]).envs(variables.iter().cloned());
         let bus = rig.start(command, &format!("bus-{who}"));
         wait::until("the message bus listens", || socket.exists().then_some(()));
-        Self { variables, bus_address, _bus: bus }
+        Self { variables, _bus: bus }
     }
 
     /// What this person's programs find in their environment.
@@ -38,10 +37,5 @@ impl Session {
         let mut command = rig.product(name);
         command.envs(self.variables.iter().cloned());
         command
-    }
-
-    /// Where this person's message bus listens.
-    pub fn bus_address(&self) -> &str {
-        &self.bus_address
     }
 }
