@@ -78,9 +78,7 @@ export class BrowserEngine implements Engine {
     this.#peer = this.#prepare();
     const devices = navigator.mediaDevices as MediaDevices | undefined;
     devices?.addEventListener('devicechange', () => void this.#onDeviceChange());
-    void this.#refreshDevices();
     listenToKeys(this.#keys);
-    void this.#tellKeys();
     // Browsers let a page sound only once somebody has touched it.
     for (const type of ['pointerdown', 'keydown']) {
       document.addEventListener(type, () => this.#wakeSound(), { passive: true });
@@ -89,6 +87,9 @@ export class BrowserEngine implements Engine {
 
   subscribe(callback: (event: EngineEvent) => void): () => void {
     this.#subscribers.add(callback);
+    // How things stand; before, nobody would have heard it.
+    void this.#refreshDevices();
+    void this.#tellKeys();
     return () => this.#subscribers.delete(callback);
   }
 
