@@ -76,13 +76,37 @@ describe('somebody who follows an invite', () => {
   });
 
   it('who is signed in already joins under the name they have', async () => {
+    stage.preview = { ...stage.preview, guild: '2', guildName: 'The Beacons' };
     stage.answer = (call) =>
-      call === 'POST /api/invites/abc/accept' ? { status: 200, body: { guild: '1' } } : null;
+      call === 'POST /api/invites/abc/accept' ? { status: 200, body: { guild: '2' } } : null;
     await stage.signedIn();
     await page.goto(`${BASE}/join/abc`);
     await page.getByRole('button', { name: 'Join as Ada Lovelace' }).click();
     await page.getByTestId('main').waitFor();
     expect(stage.requests).toContain('POST /api/invites/abc/accept');
+  });
+
+  it('who is a member already is led there, whichever answer comes first', async () => {
+    const shown = channel('Quiet corner').and(page.locator('[aria-current]'));
+    await stage.signedIn();
+    let answer = (): void => undefined;
+    const answered = new Promise<void>((resolve) => (answer = resolve));
+    await page.route(`${BASE}/api/invites/abc`, async (route) => {
+      await answered;
+      await route.fallback();
+    });
+    await page.goto(`${BASE}/join/abc?channel=13`);
+    await page.getByRole('button', { name: 'Join as Ada Lovelace' }).waitFor();
+    answer();
+    await shown.waitFor();
+
+    stage.mute = true;
+    await page.goto(`${BASE}/join/abc?channel=13`);
+    await page.getByText('6 members · 5 online').waitFor();
+    stage.mute = false;
+    stage.cut();
+    await shown.waitFor();
+    expect(stage.requests).not.toContain('POST /api/invites/abc/accept');
   });
 });
 

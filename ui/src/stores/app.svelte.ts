@@ -30,6 +30,8 @@ export class App {
   servers = $state.raw<readonly Server[]>([]);
   /** An invite that was opened and neither followed nor dismissed. */
   invite = $state.raw<InviteLink | null>(null);
+  /** The guild that the opened invite leads to, once its server said so. */
+  #invited: GuildId | null = null;
   #place = $state.raw<{ base: string; guild: GuildId | null; channel: string | null } | null>(null);
 
   constructor(readonly platform: Platform) {
@@ -105,8 +107,10 @@ export class App {
 
   /** Joins a guild of a server on which one is signed in. */
   async acceptInvite(server: Server, code: string): Promise<void> {
+    // The guild may come by the gateway before the answer, and the invite be dismissed by then.
+    const channel = this.invite?.channel ?? null;
     const { guild } = await server.rest.acceptInvite(code);
-    this.select(server, guild, this.invite?.channel ?? null);
+    this.select(server, guild, channel);
     this.dismissInvite();
   }
 
@@ -133,15 +137,26 @@ export class App {
     const invite = link === null ? null : parseInviteLink(link);
     if (!invite) return;
     this.invite = invite;
-    const server = this.serverAt(invite.base);
-    if (server) void this.#goWhereOneIs(server, invite);
+    this.#invited = null;
+    const preview = this.serverAt(invite.base)?.rest.preview(invite.code);
+    const found = preview?.then(({ guild }) => {
+      if (this.invite !== invite) return;
+      this.#invited = guild;
+      this.#goWhereOneIs();
+    });
+    // Why an invite cannot be followed is told where it is shown.
+    void found?.catch(() => undefined);
   }
 
-  /** Who is a member already needs no invite: the link only leads there. */
-  async #goWhereOneIs(server: Server, invite: InviteLink): Promise<void> {
-    const preview = await server.rest.preview(invite.code).catch(() => null);
-    if (!preview || this.invite !== invite || !server.guild(preview.guild)) return;
-    this.select(server, preview.guild, invite.channel);
+  /**
+   * Who is a member already needs no invite: the link only leads there. Whether one is, the
+   * gateway's snapshot tells, before or after the server said where the invite leads.
+   */
+  #goWhereOneIs(): void {
+    const { invite } = this;
+    const server = invite && this.serverAt(invite.base);
+    if (!server || this.#invited === null || !server.guild(this.#invited)) return;
+    this.select(server, this.#invited, invite.channel);
     this.dismissInvite();
   }
 
@@ -152,7 +167,10 @@ export class App {
 
   #connect(base: string, token: string): void {
     const server = new Server(this.platform, base, token, {
-      changed: () => this.voice.onGuilds(),
+      changed: () => {
+        this.voice.onGuilds();
+        this.#goWhereOneIs();
+      },
       online: () => this.voice.onServerOnline(server),
       signedOut: () => {
         this.notices.show({ kind: 'signedOut' });
