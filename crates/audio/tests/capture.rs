@@ -215,28 +215,28 @@ fn pre_roll_keeps_the_onset() {
 
     let key = |pressed| GateMode::PushToTalk { pressed, release_ms: 0 };
     let config = UplinkConfig { gate: key(false), ..UplinkConfig::UNPROCESSED };
-    let sent = |pre_roll_ms| {
-        let encoder = UplinkEncoderConfig {
-            pre_roll_ms,
-            codec: EncoderConfig { dtx: false, ..EncoderConfig::default() },
-            ..UplinkEncoderConfig::default()
-        };
+    let sent = |pressed_at: usize| {
+        let codec = EncoderConfig { dtx: false, ..EncoderConfig::default() };
+        let encoder = UplinkEncoderConfig { codec, ..UplinkEncoderConfig::default() };
         packets(&mut Uplink::new(config), encoder, &samples, |n, uplink| {
-            if n == 104 {
+            if n == pressed_at {
                 uplink.configure(UplinkConfig { gate: key(true), ..config });
             }
         })
     };
     let start_ms = |sent: &[Kept]| (sent[0].timestamp - 1_000) / 48;
-    let (with, without) = (sent(60), sent(0));
-    assert_eq!(start_ms(&without) - start_ms(&with), 60);
-    assert_eq!(start_ms(&without), 1_040);
+    // Pressed before anything is said, only the packet is filled up.
+    assert_eq!(start_ms(&sent(80)), 790);
+    // Pressed in the first word, all that was said of it is sent; long after, no more than is worth it.
+    let late = sent(104);
+    assert!((950..=1_000).contains(&start_ms(&late)), "starts at {} ms", start_ms(&late));
+    assert!((1_390..=1_400).contains(&start_ms(&sent(150))), "{}", start_ms(&sent(150)));
     // Packets follow each other without a hole, and only the first has the marker.
-    for pair in with.windows(2) {
+    for pair in late.windows(2) {
         assert_eq!(pair[1].timestamp - pair[0].timestamp, 960);
         assert!(!pair[1].marker);
     }
-    assert!(with[0].marker);
+    assert!(late[0].marker);
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn what_is_said_while_muted_is_never_sent() {
     let gate = |gate| UplinkConfig { gate, ..UplinkConfig::UNPROCESSED };
     let mut uplink = Uplink::new(gate(GateMode::Closed));
     let talk = GateMode::PushToTalk { pressed: true, release_ms: 0 };
-    let config = UplinkEncoderConfig { pre_roll_ms: 100, ..UplinkEncoderConfig::default() };
+    let config = UplinkEncoderConfig::default();
     let kept = packets(&mut uplink, config, &samples, |n, uplink| {
         if n == 100 {
             uplink.configure(gate(talk));
@@ -330,15 +330,15 @@ fn what_was_said_just_before_the_key_is_sent_with_it() {
         ..UplinkConfig::UNPROCESSED
     };
     let mut uplink = Uplink::new(mode(false));
-    let config = UplinkEncoderConfig { pre_roll_ms: 100, ..UplinkEncoderConfig::default() };
+    let config = UplinkEncoderConfig::default();
     let kept = packets(&mut uplink, config, &samples, |n, uplink| {
         if n == 100 {
             uplink.configure(mode(true));
         }
     });
-    assert_eq!((kept[0].timestamp - 1_000) / 48, 900, "100 ms before the key, which comes at 1000 ms");
+    assert_eq!((kept[0].timestamp - 1_000) / 48, 890, "100 ms before the key, and a whole packet");
     // All of it leaves with the key's own frame: nothing waits for its own time to pass.
-    assert_eq!(kept.iter().filter(|packet| packet.frame == 100).count(), 5);
+    assert_eq!(kept.iter().filter(|packet| packet.frame == 100).count(), 6);
 }
 
 #[test]

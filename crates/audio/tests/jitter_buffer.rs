@@ -80,6 +80,8 @@ struct Played {
     stats: JitterStats,
     /// `delay_current` after each pull, in ms.
     delays_ms: Vec<f64>,
+    /// What was cut out to play sooner until each pull, in ms.
+    cut_ms: Vec<f64>,
     sources: Vec<Vec<u32>>,
 }
 
@@ -102,6 +104,7 @@ fn play_at(sent: &[Sent], pulls: impl Iterator<Item = u64>) -> Played {
         voiced: Vec::new(),
         stats: JitterStats::default(),
         delays_ms: Vec::new(),
+        cut_ms: Vec::new(),
         sources: Vec::new(),
     };
     let mut frame: Frame = [0.0; 480];
@@ -114,6 +117,7 @@ fn play_at(sent: &[Sent], pulls: impl Iterator<Item = u64>) -> Played {
         played.voiced.push(voice.is_some());
         played.sources.push(voice.iter().flat_map(|v| v.segments()).map(|s| s.source).collect());
         played.delays_ms.push(buffer.stats().delay_current.as_secs_f64() * 1e3);
+        played.cut_ms.push(buffer.stats().accelerated_samples as f64 / 48.0);
     }
     played.stats = buffer.stats();
     played
@@ -249,6 +253,27 @@ fn the_copy_in_the_next_packet_beats_concealment() {
     assert_eq!(none, 0);
     assert!(recovered >= 30, "{recovered} recovered");
     assert!(with_fec > without_fec, "with FEC {with_fec}, without {without_fec}");
+}
+
+/// Pre-roll: what was said before the microphone opened comes all at once, and late.
+#[test]
+fn a_late_beginning_is_caught_up_on_without_swallowing_a_syllable() {
+    const LATE: usize = 6;
+    let late_us = |n: usize| 2_000 + LATE.saturating_sub(n) as u64 * 20_000;
+    for pitch in [90.0, 130.0, 220.0] {
+        let voice = signals::voice(96_000, pitch, 13);
+        let sent = send(&voice, &EncoderConfig::default(), |n| Some(late_us(n)));
+        let played = play(&sent, 2.0, 1_000, 0);
+        let JitterStats { lost, concealed_samples, .. } = played.stats;
+        assert_eq!((lost, concealed_samples), (0, 0));
+        // A third faster at most: of 200 ms of the voice, 150 ms are heard, give or take a pitch period.
+        for (pull, cut) in played.cut_ms.windows(16).enumerate() {
+            let cut_ms = cut[15] - cut[0];
+            assert!(cut_ms <= 50.0 + 15.0, "{pitch} Hz: {cut_ms} ms of 200 are cut out at {pull}");
+        }
+        let caught_up = played.cut_ms[80];
+        assert!(caught_up > LATE as f64 * 20.0 - 30.0, "{pitch} Hz: {caught_up} ms are cut out");
+    }
 }
 
 #[test]

@@ -21,10 +21,6 @@ const CODEC_LOOKAHEAD: Duration = Duration::from_micros(6_500);
 /// What strong noise suppression holds back, at most: its frames overlap by half.
 const STRONG_SUPPRESSION: Duration = Duration::from_millis(10);
 
-/// Pre-roll in milliseconds where a key opens the microphone: people press it with the first word, and
-/// some of them a little later.
-const KEY_PRE_ROLL_MS: u16 = 100;
-
 /// One microphone on its way to the network.
 #[derive(Debug)]
 pub struct Sender {
@@ -43,11 +39,7 @@ impl Sender {
     /// # Errors
     /// [`AudioError::CodecSetup`] without memory for the encoder.
     pub fn new(settings: &AudioSettings, sequence: u16, timestamp: u32) -> Result<Self, AudioError> {
-        let encoder = UplinkEncoderConfig {
-            duration: duration(settings),
-            pre_roll_ms: KEY_PRE_ROLL_MS,
-            ..Default::default()
-        };
+        let encoder = UplinkEncoderConfig { duration: duration(settings), ..Default::default() };
         Ok(Self {
             uplink: Uplink::new(uplink_config(settings, false, false)),
             encoder: UplinkEncoder::new(encoder, timestamp)?,
@@ -283,15 +275,15 @@ mod tests {
     }
 
     #[test]
-    fn settings_choose_the_pre_roll_while_the_stream_runs() {
+    fn what_is_said_before_the_key_comes_with_it() {
         let mut sender = Sender::new(&raw(), 0, 0).unwrap();
         let gate = Gate::PushToTalk { release_ms: 0 };
         sender.set_audio(&AudioSettings { gate, ..raw() }).unwrap();
         assert_eq!(tone(&mut sender, 20).len(), 0);
         sender.set_talk(true);
         let packets = tone(&mut sender, 1);
-        assert_eq!(packets.len(), 5, "100 ms of what was said before come with the first frame");
-        assert_eq!(timestamp(&packets[0]), 10 * 480);
+        assert_eq!(packets.len(), 6, "100 ms of what was said before come with the first frame");
+        assert_eq!(timestamp(&packets[0]), 9 * 480);
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 mod common;
 
-use common::signal::tone;
-use common::{Node, Person, raw};
+use common::signal::{hiss, likeness, tone};
+use common::{Node, Person, raw, until};
 use std::sync::Arc;
 use voicehall_device::keys::{HotkeySource, Key, VirtualKeys};
 use voicehall_protocol::engine::{AudioSettings, Command, Event, Gate, KeyAccess, KeyAction, KeyBinding};
@@ -39,6 +39,30 @@ async fn speaks(person: &mut Person, wanted: bool) {
             _ => None,
         })
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_word_that_begins_before_the_key_and_ends_after_it_is_heard_whole() {
+    let node = Node::start().await;
+    let (mut speaker, keys) = person(Gate::PushToTalk { release_ms: 200 });
+    speaker.join(&node).await;
+    let listener = Person::joined(&node).await;
+    let said = hiss(700 * MS);
+    let (word, unsaid) = said.split_at(500 * MS);
+    for _ in 0..3 {
+        listener.sound.forget();
+        speaker.sound.say(word);
+        until(|| speaker.sound.left_to_say() <= word.len() - 60 * MS).await;
+        keys.key(key("KeyV"), true);
+        until(|| speaker.sound.left_to_say() <= 60 * MS).await;
+        keys.key(key("KeyV"), false);
+        until(|| listener.sound.heard().len() >= 1_500 * MS).await;
+        let heard = listener.sound.heard();
+        // What a codec leaves of a hiss is alike to 0.7 and more.
+        let parts: Vec<f32> = word.chunks_exact(100 * MS).map(|part| likeness(part, &heard)).collect();
+        assert!(parts.iter().all(|alike| *alike > 0.6), "its parts are heard as {parts:.2?}");
+        assert!(likeness(unsaid, &heard) < 0.5, "{} tells nothing", likeness(unsaid, &heard));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,8 +12,9 @@
 //! - [`network`]: hosts with addresses of their own, and [`capture`] of all that reaches one;
 //!   [`spurts`]: when somebody's talk spurts leave.
 //!
-//! [`speech`] is what people say; [`measure`] and [`quality`] tell what became of it.
+//! [`speech`] is what people say; [`measure`], [`alignment`] and [`quality`] tell what became of it.
 
+pub mod alignment;
 pub mod app;
 pub mod binaries;
 pub mod browser;

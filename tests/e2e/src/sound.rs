@@ -13,7 +13,6 @@ use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 /// Inside a virtual machine PipeWire raises its smallest period to 21 ms; a desktop has these.
 const DESKTOP_PERIODS: &str = "context.properties = { vm.overrides = { default.clock.min-quantum = 32 } }\n";
@@ -268,23 +267,23 @@ impl Recording {
         });
     }
 
-    /// Blocks until a track that was silent has sounded for this long, and looks as often as it can:
-    /// for doing something in the middle of a word.
-    pub fn wait_for_part(&self, track: usize, from: u64, seconds: f32) {
-        let frames = (seconds * wav::RATE_HZ as f32) as usize;
-        let started = Instant::now();
-        loop {
-            let recorded = self.tracks_from(from);
-            let onset = recorded[track].iter().position(|sample| sample.abs() > ONSET);
-            if onset.is_some_and(|onset| recorded[track].len() >= onset + frames) {
-                return;
-            }
-            assert!(started.elapsed() < wait::PATIENCE, "nothing sounds");
-            std::thread::sleep(Duration::from_millis(1));
-        }
+    /// Blocks until a track that is silent at `from` sounds, and returns where it began to.
+    pub fn wait_for_onset(&self, track: usize, from: u64) -> u64 {
+        wait::often("a device sounds", || {
+            let onset = self.tracks_from(from)[track].iter().position(|sample| sample.abs() > ONSET)?;
+            Some(from + onset as u64 * 4 * self.channels)
+        })
     }
 
-    /// How far the recording is, for [`Self::wait_for_part`].
+    /// Blocks until this much after a place in it, or before where it is negative, is recorded: for
+    /// doing something in the middle of a word.
+    pub fn wait_for(&self, place: u64, seconds: f32) {
+        let frames = (seconds * wav::RATE_HZ as f32) as i64;
+        let wanted = place.saturating_add_signed(frames * 4 * self.channels as i64);
+        wait::often("enough is recorded", || (self.bytes() >= wanted).then_some(()));
+    }
+
+    /// How far it is.
     pub fn position(&self) -> u64 {
         self.bytes()
     }

@@ -4,10 +4,14 @@ use crate::rig::Rig;
 use crate::wav::{self, RATE_HZ};
 use realfft::RealFftPlanner;
 use realfft::num_complex::Complex;
+use std::ops::Range;
 use std::path::PathBuf;
 
 /// Peak of every speech, so that three at once do not overdrive a speaker.
 const PEAK: f32 = 0.25;
+
+/// Silence between sentences is at least this long; within them it is shorter.
+const PAUSE_S: f32 = 0.25;
 
 /// Somebody's speech.
 #[derive(Debug, Clone)]
@@ -71,17 +75,53 @@ pub fn speak(rig: &Rig, voice: Voice) -> Speech {
     Speech { path, samples }
 }
 
-/// The first word of a speech, after this much silence: it begins at once and ends before the next
-/// sentence. For what becomes of its edges.
-pub fn word(rig: &Rig, speech: &Speech, silence_s: f32, word_s: f32) -> Speech {
-    let seconds = |seconds: f32| (seconds * RATE_HZ as f32) as usize;
-    let begin = speech.samples.iter().position(|sample| sample.abs() > PEAK / 10.0).expect("somebody speaks");
-    let mut samples = vec![0.0; seconds(silence_s)];
-    samples.extend(&speech.samples[begin..][..seconds(word_s)]);
-    samples.extend(vec![0.0; seconds(silence_s)]);
-    let path = rig.path("word.wav");
+/// Words between pauses.
+#[derive(Debug)]
+pub struct Words {
+    /// All of them.
+    pub speech: Speech,
+    /// Where each is, in samples: it begins at once.
+    pub places: Vec<Range<usize>>,
+}
+
+/// Begins of sentences, with this much silence before each and after the last: for what becomes of
+/// their edges.
+pub fn words(rig: &Rig, speeches: &[Speech], silence_s: f32) -> Words {
+    let silence = vec![0.0; seconds(silence_s)];
+    let (mut samples, mut places) = (silence.clone(), Vec::new());
+    for speech in speeches {
+        let mut rest = &speech.samples[..];
+        while let Some(word) = first_word(rest) {
+            let start = samples.len();
+            samples.extend(&rest[word.clone()]);
+            places.push(start..samples.len());
+            samples.extend(&silence);
+            rest = &rest[word.end..];
+            let pause = rest.windows(seconds(PAUSE_S)).position(|part| part.iter().all(|s| is_quiet(*s)));
+            rest = &rest[pause.unwrap_or(rest.len())..];
+        }
+    }
+    let path = rig.path("words.wav");
     wav::write(&path, RATE_HZ, &samples);
-    Speech { path, samples }
+    Words { speech: Speech { path, samples }, places }
+}
+
+/// The first of what is said, up to where it is quietest after about half a second.
+fn first_word(samples: &[f32]) -> Option<Range<usize>> {
+    let start = samples.iter().position(|sample| !is_quiet(*sample))?;
+    let energy = |end: &usize| -> f32 { samples[*end..][..seconds(0.02)].iter().map(|s| s * s).sum() };
+    let ends = (start + seconds(0.45)..start + seconds(0.85)).step_by(seconds(0.005));
+    let ends = ends.filter(|end| end + seconds(0.02) < samples.len());
+    let end = ends.min_by(|a, b| energy(a).total_cmp(&energy(b)))?;
+    Some(start..end)
+}
+
+fn is_quiet(sample: f32) -> bool {
+    sample.abs() < PEAK / 10.0
+}
+
+fn seconds(seconds: f32) -> usize {
+    (seconds * RATE_HZ as f32) as usize
 }
 
 /// Changes the sample rate of a whole recording, by way of its spectrum: exact below the lower of

@@ -47,6 +47,10 @@ const PATIENCE: u32 = 80;
 /// Slack above the target from which catching up is worth more than smoothness, in ms.
 const HURRY_MS: f64 = 20.0;
 
+/// How much of a voice is heard as it is after some of it was cut out in a hurry, in times of what was
+/// cut: it speaks a third faster at most, as people do, and every syllable of it is there.
+const CATCH_UP_REST: usize = 3;
+
 /// Slack above the target that is left alone, in ms beyond whole pulls, so that a delay at the edge
 /// does not go to and fro.
 const TOLERANCE_MS: f64 = 2.0;
@@ -151,6 +155,8 @@ pub struct JitterBuffer {
     pulls: PullClock,
     /// Pulls since the talk spurt began or was last stretched.
     unstretched: u32,
+    /// As many pulls it stays as it is after the last cut.
+    rest: u32,
     fec_seen: bool,
     /// Whether packets wait for the copy in the one after them.
     waits_for_copy: bool,
@@ -179,6 +185,7 @@ impl JitterBuffer {
             slack: SlackWindow::default(),
             pulls: PullClock::new(now),
             unstretched: 0,
+            rest: 0,
             fec_seen: false,
             waits_for_copy: false,
             stats: JitterStats::default(),
@@ -290,6 +297,7 @@ impl JitterBuffer {
         self.position = Some(Position { sequence: sequence - 1, timestamp, samples, made_up: 0 });
         self.playing = true;
         self.unstretched = 0;
+        self.rest = 0;
         self.slack.clear();
         true
     }
@@ -432,7 +440,7 @@ impl JitterBuffer {
         self.unstretched = self.unstretched.saturating_add(1);
         let Some(slack) = self.slack.smallest() else { return };
         let excess = slack - self.target_ms();
-        let hurry = excess > HURRY_MS;
+        let hurry = excess > HURRY_MS && self.unstretched > self.rest;
         let calm = self.unstretched >= STRETCH_PAUSE && self.slack.is_full();
         let patient = excess < 0.0 || self.unstretched >= PATIENCE || self.playout.is_silent();
         if !(hurry || calm && patient) {
@@ -448,9 +456,11 @@ impl JitterBuffer {
         }
         let spare = self.playout.len() % FRAME_SAMPLES;
         if excess >= 0.0 {
+            let silent = self.playout.begins_silent();
             let removed = self.playout.accelerate(spare + pulls * FRAME_SAMPLES);
             if removed > 0 {
                 self.stats.accelerated_samples += removed as u64;
+                self.rest = if silent { 0 } else { (CATCH_UP_REST * removed / FRAME_SAMPLES) as u32 };
                 let pulls = removed.saturating_sub(spare).div_ceil(FRAME_SAMPLES);
                 self.stretched(-(pulls as f64) * PULL_MS);
             }

@@ -110,6 +110,11 @@ impl Playout {
         is_silent(&self.samples)
     }
 
+    /// Whether nothing is heard in what [`Self::accelerate`] would cut.
+    pub(super) fn begins_silent(&self) -> bool {
+        is_silent(&self.samples[..self.samples.len().min(2 * stretch::PERIOD_MAX)])
+    }
+
     /// Fades the last `samples` out, for a voice that ends in mid-air.
     pub(super) fn fade_out(&mut self, samples: usize) {
         let start = self.samples.len().saturating_sub(samples);

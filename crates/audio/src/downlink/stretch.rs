@@ -5,7 +5,7 @@
 const PERIOD_MIN: usize = 120;
 
 /// The longest: 15 ms, 67 Hz.
-const PERIOD_MAX: usize = 720;
+pub(super) const PERIOD_MAX: usize = 720;
 
 /// How alike two neighbouring periods must be, as a correlation, so that leaving one out or
 /// repeating it is not heard.

@@ -88,9 +88,9 @@ pub struct CaptureReport {
     pub talking: bool,
     /// The level for the RTP header extension of RFC 6464.
     pub audio_level: AudioLevel,
-    /// Frames before this one that belong to the voice in it, where a voice opens the gate: they
-    /// are the pre-roll if a talk spurt starts here.
-    pub onset_frames: Option<usize>,
+    /// Frames before this one that belong to what is said in it: they are the pre-roll if a talk
+    /// spurt starts here.
+    pub onset_frames: usize,
     pub(super) gate: GateState,
 }
 

@@ -1,11 +1,15 @@
 //! When the microphone is heard by others.
 
-use super::surroundings::Surroundings;
+use super::surroundings::{SOFT_FRAMES, Surroundings};
 use std::mem::discriminant;
 
 /// How far below the probability that opens it a gate closes again. A detector is at a quarter to a third
 /// in noise and rarely below 0.6 in a voice: there is not much room between them.
 const HYSTERESIS: f32 = 0.06;
+
+/// How much of what was said before its key is sent with it, in frames: people press it with the first
+/// word, and some a little later. The jitter buffers of those who listen catch up on it.
+const KEY_ONSET_FRAMES_MAX: usize = 10;
 
 /// How the gate decides.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -101,7 +105,15 @@ impl Gate {
                 }
                 open_if(open)
             }
-            GateMode::PushToTalk { pressed, release_ms } => open_if(self.lasts(pressed, release_ms)),
+            GateMode::PushToTalk { pressed, release_ms } => {
+                let open = self.lasts(pressed, release_ms);
+                if open {
+                    self.surroundings.hear_voice(level_dbfs);
+                } else {
+                    self.surroundings.hear(voice_probability, level_dbfs);
+                }
+                open_if(open)
+            }
             GateMode::PushToMute { pressed, release_ms } => {
                 if self.lasts(pressed, release_ms) {
                     GateState::Shut
@@ -112,10 +124,14 @@ impl Gate {
         }
     }
 
-    /// Frames before the one that opened the gate which belong to the voice in it; none where a key
-    /// opens it.
-    pub(super) fn onset_frames(&self) -> Option<usize> {
-        matches!(self.mode, GateMode::VoiceActivity(_)).then(|| self.surroundings.onset_frames())
+    /// Frames before the one that opened the gate which belong to what is said in it. A voice that
+    /// opens it began a little before it stood out; a key mostly opens it before anything is said.
+    pub(super) fn onset_frames(&self) -> usize {
+        let onset = self.surroundings.onset_frames();
+        match self.mode {
+            GateMode::VoiceActivity(_) => onset.unwrap_or(SOFT_FRAMES),
+            _ => onset.unwrap_or(0).min(KEY_ONSET_FRAMES_MAX),
+        }
     }
 
     /// Whether something is so in this frame, or was until at most `hangover_ms` ago.

@@ -17,22 +17,12 @@ const SILENT_PACKETS_MAX: u8 = 10;
 const TOC_CONFIG: u8 = 0b1111_1000;
 
 /// Settings of an [`UplinkEncoder`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct UplinkEncoderConfig {
     /// The codec's settings.
     pub codec: EncoderConfig,
     /// Time in one packet.
     pub duration: FrameDuration,
-    /// How much of the time before a key opened the gate is sent with a talk spurt, in milliseconds,
-    /// at most 200, so that no first syllable is lost; the receiver's jitter buffer catches up on it.
-    /// Where a voice opens the gate, it is sent from where it began: no more is late than has to be.
-    pub pre_roll_ms: u16,
-}
-
-impl Default for UplinkEncoderConfig {
-    fn default() -> Self {
-        Self { codec: EncoderConfig::default(), duration: FrameDuration::default(), pre_roll_ms: 40 }
-    }
 }
 
 /// One RTP payload and what its header and extensions need.
@@ -144,8 +134,7 @@ impl UplinkEncoder {
         match report.gate {
             GateState::Open => {
                 if !self.in_spurt {
-                    let pre_roll = usize::from(self.config.pre_roll_ms / 10);
-                    self.start(timestamp, report.onset_frames.unwrap_or(pre_roll), &mut send)?;
+                    self.start(timestamp, report.onset_frames, &mut send)?;
                 }
                 self.gather(frame, timestamp, true, &mut send)
             }
@@ -171,16 +160,20 @@ impl UplinkEncoder {
         }
     }
 
+    /// Begins a talk spurt with the pre-roll: as many frames as belong to the voice, and those that fill
+    /// its last packet up with the frame that opened the gate, which then leaves at once.
     fn start(
         &mut self,
         timestamp: u32,
-        pre_roll: usize,
+        onset: usize,
         send: &mut impl FnMut(Packet<'_>),
     ) -> Result<(), AudioError> {
         self.in_spurt = true;
         self.marker = true;
         let before = self.pre_roll.clone();
         self.pre_roll.clear();
+        let frames = self.config.duration.samples() / FRAME_SAMPLES;
+        let pre_roll = (onset + 1).next_multiple_of(frames) - 1;
         let first = before.kept.saturating_sub(pre_roll);
         for index in first..before.kept {
             let mut frame = before.frames[index];

@@ -39,7 +39,7 @@ const GAP_FRAMES: usize = 5;
 
 /// Frames before the first that stands out: a voice begins softly, and in noise the first of it
 /// drowns.
-const SOFT_FRAMES: usize = 4;
+pub(super) const SOFT_FRAMES: usize = 4;
 
 #[derive(Debug, Clone)]
 pub(super) struct Surroundings {
@@ -83,17 +83,18 @@ impl Surroundings {
         self.note(level_dbfs);
     }
 
-    /// How many frames before the newest one belong to a voice that it is part of.
-    pub(super) fn onset_frames(&self) -> usize {
-        let mut onset = 0;
+    /// How many frames before the newest one belong to a voice that it is part of; none if nothing
+    /// stands out.
+    pub(super) fn onset_frames(&self) -> Option<usize> {
+        let mut onset = None;
         for (age, stands_out) in self.recent.iter().rev().enumerate() {
             if *stands_out {
-                onset = age;
-            } else if age > onset + GAP_FRAMES {
+                onset = Some(age);
+            } else if age > onset.unwrap_or(0) + GAP_FRAMES {
                 break;
             }
         }
-        (onset + SOFT_FRAMES).min(ONSET_FRAMES_MAX)
+        onset.map(|onset| (onset + SOFT_FRAMES).min(ONSET_FRAMES_MAX))
     }
 
     fn note(&mut self, level_dbfs: f32) {
@@ -124,13 +125,13 @@ mod tests {
     fn a_voice_begins_where_it_first_stood_out() {
         let mut surroundings = Surroundings::default();
         (0..500).for_each(|n| surroundings.hear(0.2, -60.0 + (n % 3) as f32));
-        assert_eq!(surroundings.onset_frames(), SOFT_FRAMES);
+        assert_eq!(surroundings.onset_frames(), None);
         // A consonant, the closure after it, and a vowel.
         for (frames, level_dbfs) in [(4, -45.0), (4, -60.0), (2, -30.0)] {
             (0..frames).for_each(|_| surroundings.hear(0.3, level_dbfs));
         }
-        assert_eq!(surroundings.onset_frames(), 9 + SOFT_FRAMES);
+        assert_eq!(surroundings.onset_frames(), Some(9 + SOFT_FRAMES));
         (0..30).for_each(|_| surroundings.hear(0.3, -20.0));
-        assert_eq!(surroundings.onset_frames(), ONSET_FRAMES_MAX);
+        assert_eq!(surroundings.onset_frames(), Some(ONSET_FRAMES_MAX));
     }
 }

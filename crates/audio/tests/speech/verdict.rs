@@ -107,7 +107,7 @@ fn sent_frames(microphone: &[f32], config: UplinkConfig) -> Vec<bool> {
         let mut frame: Frame = chunk.try_into().expect("480 samples");
         let report = uplink.process(&mut frame, None);
         if report.talking && sent.last() == Some(&false) {
-            let onset = sent.len().saturating_sub(report.onset_frames.unwrap_or(0));
+            let onset = sent.len().saturating_sub(report.onset_frames);
             sent[onset..].fill(true);
         }
         sent.push(report.talking);

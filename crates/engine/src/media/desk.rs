@@ -106,9 +106,11 @@ impl Desk {
                 self.seat = None;
                 self.apply_mute();
                 self.speaking.clear();
-                // What was being said belongs to this call: the next one begins with nothing of it.
+                // What was being said belongs to this call: the next one begins with nothing of it, nor
+                // with a reading that began in this one.
                 self.sender.skip(0);
                 self.sent_at = None;
+                self.input = InputMeter::default();
             }
             Order::Mute { muted, deafened } => {
                 (self.muted, self.deafened) = (muted, deafened);

@@ -58,8 +58,8 @@ impl ProcessingMeter {
 type Look = (i32, i32, bool);
 
 impl InputMeter {
-    /// Takes what was found out about a frame, its level after processing in dBFS, and gives a reading every 50 ms while there is
-    /// something new to see.
+    /// Takes what was found out about a frame, its level after processing in dBFS, and gives a reading
+    /// every 50 ms while there is something new to see.
     pub(super) fn update(&mut self, rms_dbfs: f32, speech: f32, sending: bool) -> Option<Notice> {
         self.frames += 1;
         self.power += 10_f32.powf(rms_dbfs / 10.0);

@@ -22,6 +22,20 @@ pub fn sweep(samples: usize) -> Vec<f32> {
         .collect()
 }
 
+/// A hiss, which looks like itself at no other place, and of which a jitter buffer cannot cut anything
+/// out, since it has no pitch.
+pub fn hiss(samples: usize) -> Vec<f32> {
+    let (mut state, mut smooth) = (1_u32, 0.0_f32);
+    (0..samples)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let noise = (state >> 8) as f32 / (1 << 23) as f32 - 1.0;
+            smooth += 0.05 * (noise - smooth);
+            2.0 * smooth
+        })
+        .collect()
+}
+
 /// The amplitude of a tone in what was heard: the median over windows of 20 ms, so that neither a
 /// codec's phase nor a stretch lost on a busy machine changes it.
 pub fn amplitude(heard: &[f32], hertz: f32) -> f32 {
