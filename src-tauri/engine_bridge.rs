@@ -69,6 +69,13 @@ impl EngineBridge {
         }
     }
 
+    /// A program presses the talk key, or lets it go.
+    pub fn talk(&self, pressed: bool) {
+        if self.send(Command::Talk { pressed }).is_err() {
+            tracing::warn!("the engine does not hear the talk key");
+        }
+    }
+
     /// Makes `listener` the one that hears the engine, until it returns false or another takes
     /// its place. The page is one, so its newest subscription is the only one that is alive.
     pub fn subscribe(&self, listener: impl Fn(Event) -> bool + Send + 'static) {

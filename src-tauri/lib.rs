@@ -29,6 +29,7 @@ use std::sync::Arc;
 use storage::Storage;
 use tauri::webview::PageLoadEvent;
 use tauri::{App, AppHandle, Manager, RunEvent};
+use voicehall_protocol::control::Request;
 
 /// Runs the app until its last window is closed.
 pub fn run() -> ExitCode {
@@ -112,8 +113,10 @@ fn serve_desktop(app: &AppHandle) {
     let handle = app.clone();
     control::start(pending, move |id, request| {
         let desktop = handle.state::<Desktop>();
-        if matches!(request, voicehall_protocol::control::Request::Show {}) {
-            desktop.show();
+        match request {
+            Request::Show {} => desktop.show(),
+            Request::Ptt { down } => handle.state::<EngineBridge>().talk(down),
+            _ => {}
         }
         desktop.tell(ShellEvent::Control { id, request });
     });

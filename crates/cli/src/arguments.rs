@@ -57,6 +57,11 @@ pub enum Order {
     },
     /// Leaves the call.
     Leave,
+    /// Presses the talk key or lets it go. A press without a release ends after two minutes.
+    Ptt {
+        /// Which.
+        key: TalkKey,
+    },
     /// Only says how the app stands.
     Status,
     /// Brings the window to the front.
@@ -70,6 +75,15 @@ pub enum Switch {
     On,
     /// No.
     Off,
+}
+
+/// What happens to the talk key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TalkKey {
+    /// It is pressed.
+    Down,
+    /// It is let go.
+    Up,
 }
 
 /// Joins a voice channel.

@@ -1,6 +1,6 @@
 //! Leads the desktop app through its control socket (`docs/control.md`).
 
-use crate::arguments::{Ctl, Order, Switch};
+use crate::arguments::{Ctl, Order, Switch, TalkKey};
 use crate::error::Failure;
 use std::io::{Error, ErrorKind, Result as IoResult};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
@@ -49,6 +49,7 @@ fn request(order: &Order) -> Request {
         Order::Deafen { on } => Request::Deafen { on: wish(on) },
         Order::Join { channel, guild } => Request::Join { channel: channel.clone(), guild: guild.clone() },
         Order::Leave => Request::Leave {},
+        Order::Ptt { key } => Request::Ptt { down: *key == TalkKey::Down },
         Order::Status => Request::Status {},
         Order::Show => Request::Show {},
     }

@@ -134,6 +134,9 @@ impl Control {
                     for event in self.devices.events() {
                         self.tell(event);
                     }
+                    let before = self.talk.is_on(&self.settings.gate);
+                    self.talk.expire(Instant::now());
+                    self.talk_changed(before);
                 }
             }
         }
@@ -183,6 +186,12 @@ impl Control {
                 }
             }
             Command::Monitor { enabled, playback } => self.monitor(enabled, enabled && playback),
+            Command::Talk { pressed } => {
+                let in_call = !matches!(self.call, Call::Idle);
+                let before = self.talk.is_on(&self.settings.gate);
+                self.talk.turn_by_program(pressed, Instant::now(), in_call);
+                self.talk_changed(before);
+            }
             Command::Chime { chime: Chime::Joined } => self.play(Sound::Join),
             Command::Chime { chime: Chime::Left } => self.play(Sound::Leave),
         }

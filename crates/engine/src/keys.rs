@@ -1,7 +1,8 @@
 //! Keys, between the devices' words and the protocol's; and what a talk key does.
 
+use std::time::{Duration, Instant};
 use voicehall_device::keys::{Access, Action, Binding, Cause, Combination, HotkeyEvent, Key};
-use voicehall_protocol::engine::{Event, Gate, KeyAccess, KeyAction, KeyBinding};
+use voicehall_protocol::engine::{Event, Gate, KeyAccess, KeyAction, KeyBinding, PROGRAM_TALK_MAX_S};
 
 /// Bindings as the devices want them. Those with a key that is none are left out.
 pub(crate) fn bindings(bindings: &[KeyBinding]) -> Vec<Binding> {
@@ -53,6 +54,8 @@ pub(crate) fn event(event: HotkeyEvent) -> Option<Event> {
 pub(crate) struct TalkKey {
     held: bool,
     toggled: bool,
+    /// A program presses it too, until then.
+    held_until: Option<Instant>,
 }
 
 impl TalkKey {
@@ -64,6 +67,20 @@ impl TalkKey {
         }
     }
 
+    /// A program pressed it or let it go. A second press without a release is the same one, which lasts
+    /// longer now.
+    pub(crate) fn turn_by_program(&mut self, pressed: bool, now: Instant, in_call: bool) {
+        if pressed && self.held_until.is_none() && in_call {
+            self.toggled = !self.toggled;
+        }
+        self.held_until = pressed.then(|| now + Duration::from_secs(PROGRAM_TALK_MAX_S));
+    }
+
+    /// Lets go what a program has pressed for too long.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        self.held_until = self.held_until.filter(|until| now < *until);
+    }
+
     /// Forgets what was toggled, and says whether there was anything to forget.
     pub(crate) fn untoggle(&mut self) -> bool {
         std::mem::take(&mut self.toggled)
@@ -73,7 +90,7 @@ impl TalkKey {
     pub(crate) fn is_on(self, gate: &Gate) -> bool {
         match gate {
             Gate::Toggle { .. } => self.toggled,
-            _ => self.held,
+            _ => self.held || self.held_until.is_some(),
         }
     }
 }
@@ -103,6 +120,28 @@ mod tests {
             key.turn(true, cause, in_call);
             assert_eq!((key.is_on(&PUSH), key.is_on(&TOGGLE)), (true, false), "{cause:?}, {in_call}");
         }
+    }
+
+    #[test]
+    fn a_program_presses_it_as_a_key_does_and_never_for_ever() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut key = TalkKey::default();
+        for (second, pressed, held, toggled) in
+            [(0, true, true, true), (60, true, true, true), (61, false, false, true), (62, true, true, false)]
+        {
+            key.turn_by_program(pressed, at(second), true);
+            assert_eq!((key.is_on(&PUSH), key.is_on(&TOGGLE)), (held, toggled), "{second} s");
+        }
+        key.expire(at(62 + PROGRAM_TALK_MAX_S - 1));
+        assert!(key.is_on(&PUSH));
+        key.expire(at(62 + PROGRAM_TALK_MAX_S));
+        assert!(!key.is_on(&PUSH));
+        // A key that is down stays down when a program lets go.
+        key.turn(true, Cause::Key, true);
+        key.turn_by_program(true, at(300), true);
+        key.turn_by_program(false, at(301), true);
+        assert!(key.is_on(&PUSH));
     }
 
     #[test]

@@ -39,6 +39,11 @@ pub enum Request {
     },
     /// Leaves the call.
     Leave {},
+    /// Presses the talk key or lets it go, without a keyboard.
+    Ptt {
+        /// Down or up.
+        down: bool,
+    },
     /// Changes nothing.
     Status {},
     /// Brings the window to the front.
@@ -127,6 +132,7 @@ mod tests {
                 Request::Join { channel: "Lobby".to_owned(), guild: None },
             ),
             (r#"{"command":"leave"}"#, Request::Leave {}),
+            (r#"{"command":"ptt","down":true}"#, Request::Ptt { down: true }),
             (r#"{"command":"status"}"#, Request::Status {}),
             (r#"{"command":"show"}"#, Request::Show {}),
         ] {

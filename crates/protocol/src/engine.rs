@@ -73,12 +73,23 @@ pub enum Command {
         /// On or off.
         enabled: bool,
     },
+    /// Presses or lets go what the talk keys press, for a program that leads the app. It does what a key
+    /// does in every mode, beside the keys. One that is not let go is let go after
+    /// [`PROGRAM_TALK_MAX_S`]; pressed again it counts anew, and toggles nothing.
+    Talk {
+        /// Down or up.
+        pressed: bool,
+    },
     /// Plays the sound that says who comes and goes, as loud as [`AudioSettings::sounds`].
     Chime {
         /// What happened.
         chime: Chime,
     },
 }
+
+/// Longest press of [`Command::Talk`], in seconds: as long as people speak without a pause, so that a
+/// program that ended before it let go leaves no microphone open for ever.
+pub const PROGRAM_TALK_MAX_S: u64 = 120;
 
 /// What happened in the own voice channel. Only the gateway's side knows, so the engine is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

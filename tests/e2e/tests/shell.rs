@@ -6,6 +6,7 @@ use voicehall_test_e2e::app::App;
 use voicehall_test_e2e::place::{Headset, Place};
 use voicehall_test_e2e::rig::Rig;
 use voicehall_test_e2e::session::Session;
+use voicehall_test_e2e::speech::{Voice, speak};
 use voicehall_test_e2e::wait;
 
 /// A link that opens the app, made of an invite.
@@ -83,6 +84,22 @@ async fn other_programs_lead_the_app() {
     assert_eq!(ctl(&rig, session, &["join", "Attic"]).status.code(), Some(2));
     assert_eq!(status(&rig, session, &["join", "lobby"])["call"], "connected");
     alice.see_voice_state("connected").await;
+}
+
+#[tokio::test]
+async fn another_program_presses_the_talk_key() {
+    let rig = Rig::new();
+    let place = Place::new(&rig);
+    let headset = Headset::new(&place.sound, "alice");
+    let alice = place.app(&rig, "Alice", &headset).await;
+    let speech = speak(&rig, Voice::Alice);
+    alice.talk_by("pushToTalk", &[], |(): ()| {}).await;
+    for order in ["down", "up", "down", "up"] {
+        let mut speaking = place.sound.play(&speech, &headset.microphone);
+        assert_eq!(status(&rig, alice.session(), &["ptt", order])["call"], "connected");
+        alice.see_person("Alice", &format!("speaking={}", order == "down")).await;
+        assert!(speaking.ended().is_none(), "she speaks all the while");
+    }
 }
 
 #[tokio::test]

@@ -652,7 +652,11 @@ channel: string,
 /**
  * Name of its guild, where several have such a channel.
  */
-guild: string | null, } | { "command": "leave", } | { "command": "status", } | { "command": "show", };
+guild: string | null, } | { "command": "leave", } | { "command": "ptt", 
+/**
+ * Down or up.
+ */
+down: boolean, } | { "command": "status", } | { "command": "show", };
 
 export type ControlAnswer = { "result": "done", 
 /**
@@ -743,7 +747,11 @@ bindings: Array<KeyBinding>, } | { "type": "recordKeys",
 /**
  * On or off.
  */
-enabled: boolean, } | { "type": "chime", 
+enabled: boolean, } | { "type": "talk", 
+/**
+ * Down or up.
+ */
+pressed: boolean, } | { "type": "chime", 
 /**
  * What happened.
  */

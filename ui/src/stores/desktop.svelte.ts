@@ -178,6 +178,8 @@ export class Desktop {
         }
         break;
       }
+      // The shell has told the engine, which waits for no page.
+      case 'ptt':
       case 'status':
       case 'show':
         break;

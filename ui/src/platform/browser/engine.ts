@@ -126,6 +126,9 @@ export class BrowserEngine implements Engine {
       case 'recordKeys':
         this.#keys.recording = command.enabled;
         break;
+      case 'talk':
+        this.#key('talk', command.pressed);
+        break;
       case 'chime':
         this.#sound(command.chime === 'joined' ? 'join' : 'leave');
         break;
