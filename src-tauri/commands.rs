@@ -11,6 +11,7 @@ use crate::log::LastLines;
 use crate::presence::{Presence, ShellEvent};
 use crate::socket::{SocketEvent, Sockets};
 use crate::storage::Storage;
+use crate::updates::{Found, Progress, UpdateError, Updates};
 use serde::Serialize;
 use serde_json::Value;
 use std::sync::Arc;
@@ -48,6 +49,9 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         mini_get,
         mini_act,
         diagnostics,
+        update_look,
+        update_install,
+        update_restart,
     ]
 }
 
@@ -98,15 +102,15 @@ fn settings_save(storage: State<'_, Storage>, settings: Value) -> Outcome<()> {
 }
 
 /// The UI keeps a record by server here, so none yet is an empty one.
-#[tauri::command(async)]
-fn credentials_load(storage: State<'_, Storage>) -> Outcome<Value> {
-    let credentials = storage.credentials.load().map_err(text)?;
+#[tauri::command]
+async fn credentials_load(storage: State<'_, Storage>) -> Outcome<Value> {
+    let credentials = storage.credentials.load().await.map_err(text)?;
     Ok(credentials.unwrap_or_else(|| Value::Object(Default::default())))
 }
 
-#[tauri::command(async)]
-fn credentials_save(storage: State<'_, Storage>, credentials: Value) -> Outcome<()> {
-    storage.credentials.save(&credentials).map_err(text)
+#[tauri::command]
+async fn credentials_save(storage: State<'_, Storage>, credentials: Value) -> Outcome<()> {
+    storage.credentials.save(&credentials).await.map_err(text)
 }
 
 #[tauri::command]
@@ -148,6 +152,22 @@ fn shell_hide(desktop: State<'_, Desktop>) {
 #[tauri::command]
 fn shell_quit(desktop: State<'_, Desktop>) {
     desktop.quit();
+}
+
+#[tauri::command]
+async fn update_look(updates: State<'_, Updates>) -> Result<Found, UpdateError> {
+    updates.look().await
+}
+
+#[tauri::command]
+async fn update_install(updates: State<'_, Updates>, channel: Channel<Progress>) -> Result<(), UpdateError> {
+    // A page that is gone needs no telling.
+    updates.install(|progress| drop(channel.send(progress))).await
+}
+
+#[tauri::command]
+fn update_restart(updates: State<'_, Updates>) -> Result<(), UpdateError> {
+    updates.restart()
 }
 
 #[tauri::command]

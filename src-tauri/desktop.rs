@@ -1,5 +1,6 @@
 //! What the app is to the desktop: its windows, its place in the tray, its start with the system.
 
+use crate::keychain::Lack;
 use crate::presence::{Close, Presence, ShellEvent};
 use crate::storage::Storage;
 use crate::tray::Tray;
@@ -51,6 +52,8 @@ pub struct Facts {
     settings_broken: bool,
     /// The same for the logins.
     credentials_broken: bool,
+    /// Why the logins are in a file; none where they are in the keychain.
+    keychain_lack: Option<Lack>,
 }
 
 /// What a person is told while they look elsewhere.
@@ -175,6 +178,11 @@ impl Desktop {
         }
     }
 
+    /// Whether there is a call, as the page says.
+    pub fn in_call(&self) -> bool {
+        self.lock().presence.as_ref().is_some_and(|presence| presence.in_call)
+    }
+
     /// Ends the app.
     pub fn quit(&self) {
         self.remember_windows();
@@ -182,7 +190,7 @@ impl Desktop {
     }
 
     /// Keeps size and place of the windows. When the app ends by itself it is too late to ask them.
-    fn remember_windows(&self) {
+    pub fn remember_windows(&self) {
         if let Err(error) = self.app.save_window_state(REMEMBERED) {
             tracing::warn!(%error, "the window's place is not kept");
         }
@@ -205,6 +213,7 @@ impl Desktop {
             autostart,
             settings_broken: storage.settings.was_broken(),
             credentials_broken: storage.credentials.was_broken(),
+            keychain_lack: storage.credentials.lack(),
         }
     }
 

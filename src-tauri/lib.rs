@@ -2,14 +2,16 @@
 //!
 //! The UI asks through [`commands`], the engine answers through [`engine_bridge`], the gateway's
 //! WebSocket lives in [`socket`], REST calls go through [`http`], and what is kept on this device
-//! lies in [`storage`]. [`desktop`] is the app's windows and its tray, [`control`] the door for other
+//! lies in [`storage`], its logins in the [`keychain`]. [`desktop`] is the app's windows and its tray, [`control`] the door for other
 //! programs. Nothing here knows what a guild or a call is.
 
 mod commands;
 mod control;
+mod credentials;
 mod desktop;
 mod engine_bridge;
 mod http;
+mod keychain;
 mod launch;
 mod log;
 mod presence;
@@ -19,6 +21,7 @@ mod storage;
 mod tls;
 mod tray;
 mod tray_host;
+mod updates;
 
 use desktop::Desktop;
 use engine_bridge::EngineBridge;
@@ -48,6 +51,7 @@ pub fn run() -> ExitCode {
         .plugin(single)
         .plugin(tauri_plugin_window_state::Builder::new().with_state_flags(desktop::REMEMBERED).build())
         .plugin(tauri_plugin_notification::init())
+        .plugin(tauri_plugin_updater::Builder::new().build())
         .plugin(tauri_plugin_autostart::Builder::new().arg(launch::BACKGROUND).build())
         .invoke_handler(commands::handler())
         .setup(move |app| set_up(app, launch))
@@ -92,8 +96,9 @@ fn set_up(app: &mut App, launch: Launch) -> Result<(), Box<dyn std::error::Error
     let http = http::Client::new(tls.clone())?;
     app.manage(EngineBridge::start(http.inner())?);
     app.manage(http);
+    app.manage(updates::Updates::new(app.handle().clone(), tls.clone()));
     app.manage(socket::Sockets::new(tls));
-    app.manage(Storage::new(app.path().app_config_dir()?));
+    app.manage(Storage::new(app.path().app_config_dir()?, Arc::new(keychain::Keychain)));
     let desktop = Desktop::new(app.handle().clone());
     if launch.in_background() {
         desktop.wait_for_tray();

@@ -1,16 +1,18 @@
-//! What is kept on this device: two JSON documents in the app's configuration folder
-//! (`$XDG_CONFIG_HOME/org.voicehall.desktop` on Linux), `settings.json` and `credentials.json`.
+//! What is kept on this device: JSON documents in the app's configuration folder
+//! (`$XDG_CONFIG_HOME/org.voicehall.desktop` on Linux): `settings.json`, and `credentials.json` where
+//! the logins cannot be in the keychain ([`crate::credentials`]).
 //!
 //! Their content is the UI's; the shell only keeps it safe. A document is replaced whole or not at
 //! all, and one that cannot be read is moved aside to `….broken`, so that nothing is lost and the
-//! app starts. Files are readable by their owner alone. Login tokens lie in a file for now; the
-//! system's keychain is to replace it.
+//! app starts. Files are readable by their owner alone.
 
+use crate::credentials::Credentials;
+use crate::keychain::Vault;
 use serde_json::Value;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use tempfile::NamedTempFile;
 
 /// Largest document, in bytes: the app reads no file that it would not have written.
@@ -37,15 +39,15 @@ pub struct Storage {
     /// Settings of sound, windows and the like.
     pub settings: Document,
     /// The login token of each server.
-    pub credentials: Document,
+    pub credentials: Credentials,
 }
 
 impl Storage {
     /// Nothing is read or made before it is needed.
-    pub fn new(folder: PathBuf) -> Self {
+    pub fn new(folder: PathBuf, vault: Arc<dyn Vault>) -> Self {
         Self {
             settings: Document::new(folder.join("settings.json")),
-            credentials: Document::new(folder.join("credentials.json")),
+            credentials: Credentials::new(Document::new(folder.join("credentials.json")), vault),
         }
     }
 }
@@ -60,7 +62,8 @@ pub struct Document {
 }
 
 impl Document {
-    fn new(path: PathBuf) -> Self {
+    /// Nothing is read before it is needed.
+    pub fn new(path: PathBuf) -> Self {
         Self { path, turn: Mutex::new(()), broken: AtomicBool::new(false) }
     }
 
@@ -86,6 +89,15 @@ impl Document {
         }
         let _turn = self.turn.lock().expect("nothing panics while holding it");
         replace(&self.path, text.as_bytes()).map_err(|error| self.failed(error))
+    }
+
+    /// Takes the document away, if there is one.
+    pub fn remove(&self) -> Result<(), StorageError> {
+        let _turn = self.turn.lock().expect("nothing panics while holding it");
+        match std::fs::remove_file(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.failed(error)),
+            _ => Ok(()),
+        }
     }
 
     /// Whether what was kept could not be read, since the app started, and lies aside now.
@@ -130,65 +142,67 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn storage() -> (tempfile::TempDir, Storage) {
+    fn document() -> (tempfile::TempDir, Document) {
         let folder = tempfile::tempdir().unwrap();
-        let storage = Storage::new(folder.path().join("not/there/yet"));
-        (folder, storage)
+        let document = Document::new(folder.path().join("not/there/yet/settings.json"));
+        (folder, document)
     }
 
     #[test]
     fn a_document_comes_back_as_it_was_saved() {
-        let (_folder, storage) = storage();
-        assert_eq!(storage.settings.load().unwrap(), None);
-        storage.settings.save(&json!({"sounds": 0.5})).unwrap();
-        storage.settings.save(&json!({"sounds": 1})).unwrap();
-        assert_eq!(storage.settings.load().unwrap(), Some(json!({"sounds": 1})));
-        assert_eq!(storage.credentials.load().unwrap(), None);
+        let (_folder, settings) = document();
+        assert_eq!(settings.load().unwrap(), None);
+        settings.save(&json!({"sounds": 0.5})).unwrap();
+        settings.save(&json!({"sounds": 1})).unwrap();
+        assert_eq!(settings.load().unwrap(), Some(json!({"sounds": 1})));
+        settings.remove().unwrap();
+        settings.remove().unwrap();
+        assert_eq!(settings.load().unwrap(), None);
     }
 
     #[test]
     fn a_broken_document_is_kept_aside() {
-        let (folder, storage) = storage();
-        storage.settings.save(&json!({})).unwrap();
-        assert!(!storage.settings.was_broken());
+        let (folder, settings) = document();
+        settings.save(&json!({})).unwrap();
+        assert!(!settings.was_broken());
         let path = folder.path().join("not/there/yet/settings.json");
         for broken in [&b"{\"sounds\":"[..], b"", b"\xff\xfe", &vec![b' '; 2 << 20]] {
             std::fs::write(&path, broken).unwrap();
-            assert_eq!(storage.settings.load().unwrap(), None);
-            assert!(!path.exists() && storage.settings.was_broken());
+            assert_eq!(settings.load().unwrap(), None);
+            assert!(!path.exists() && settings.was_broken());
             assert_eq!(std::fs::read(path.with_extension("json.broken")).unwrap(), broken);
         }
-        storage.settings.save(&json!({"sounds": 1})).unwrap();
-        assert_eq!(storage.settings.load().unwrap(), Some(json!({"sounds": 1})));
+        settings.save(&json!({"sounds": 1})).unwrap();
+        assert_eq!(settings.load().unwrap(), Some(json!({"sounds": 1})));
     }
 
     #[test]
     fn what_is_too_large_leaves_the_old_document() {
-        let (_folder, storage) = storage();
-        storage.settings.save(&json!(1)).unwrap();
+        let (_folder, settings) = document();
+        settings.save(&json!(1)).unwrap();
         let large = json!("x".repeat(DOCUMENT_BYTES_MAX as usize));
-        assert!(matches!(storage.settings.save(&large), Err(StorageError::TooLarge)));
-        assert_eq!(storage.settings.load().unwrap(), Some(json!(1)));
+        assert!(matches!(settings.save(&large), Err(StorageError::TooLarge)));
+        assert_eq!(settings.load().unwrap(), Some(json!(1)));
     }
 
     #[test]
     fn a_failed_save_leaves_the_old_document_and_no_litter() {
-        let (folder, storage) = storage();
+        let (folder, settings) = document();
         let place = folder.path().join("not/there/yet/settings.json");
         std::fs::create_dir_all(place.join("in the way")).unwrap();
-        assert!(matches!(storage.settings.save(&json!(1)), Err(StorageError::Io { .. })));
+        assert!(matches!(settings.save(&json!(1)), Err(StorageError::Io { .. })));
         assert_eq!(std::fs::read_dir(place.parent().unwrap()).unwrap().count(), 1);
     }
 
     #[test]
     fn readers_see_one_whole_version_while_it_is_replaced() {
-        let (folder, storage) = storage();
+        let (folder, settings) = document();
         let path = folder.path().join("not/there/yet/settings.json");
-        storage.settings.save(&json!("0".repeat(50_000))).unwrap();
+        settings.save(&json!("0".repeat(50_000))).unwrap();
         std::thread::scope(|scope| {
             let writer = scope.spawn(|| {
                 for round in 1..50 {
-                    storage.settings.save(&json!((round % 10).to_string().repeat(50_000))).unwrap();
+                    settings.save(&json!((round % 10).to_string().repeat(50_000))).unwrap();
                 }
             });
             while !writer.is_finished() {
@@ -202,9 +216,9 @@ mod tests {
     #[test]
     fn others_cannot_read_it() {
         use std::os::unix::fs::PermissionsExt;
-        let (folder, storage) = storage();
-        storage.credentials.save(&json!({})).unwrap();
-        let path = folder.path().join("not/there/yet/credentials.json");
+        let (folder, settings) = document();
+        settings.save(&json!({})).unwrap();
+        let path = folder.path().join("not/there/yet/settings.json");
         assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 build_packages="build-essential cmake file libasound2-dev libayatana-appindicator3-dev libclang-dev libgtk-3-dev
     libpipewire-0.3-dev librsvg2-dev libssl-dev libwebkit2gtk-4.1-dev libxdo-dev nasm patchelf pkg-config"
-test_packages="chromium chromium-driver dbus espeak-ng imagemagick iproute2 openbox pipewire pipewire-pulse pulseaudio-utils
+test_packages="chromium chromium-driver dbus espeak-ng gnome-keyring imagemagick iproute2 openbox pipewire pipewire-pulse pulseaudio-utils
     python3-dev python3-venv webkit2gtk-driver wireplumber xdotool xvfb"
 
 purpose=${1:-build}

@@ -6,6 +6,7 @@ use crate::window::Window;
 use crate::{binaries, rig};
 use serde_json::json;
 use std::ops::Deref;
+use std::path::Path;
 
 /// An open app.
 #[derive(Debug)]
@@ -23,15 +24,37 @@ impl App {
 
     /// Opens the app in somebody's session, with arguments.
     pub async fn open_in(rig: &rig::Rig, who: &str, session: Session, arguments: &[&str]) -> Self {
+        Self::open_program(rig, who, session, &binaries::product("voicehall"), arguments, &[]).await
+    }
+
+    /// Opens a copy of the app that lies elsewhere, with variables of its own.
+    pub async fn open_program(
+        rig: &rig::Rig,
+        who: &str,
+        session: Session,
+        program: &Path,
+        arguments: &[&str],
+        more: &[(String, String)],
+    ) -> Self {
         let mut variables = session.variables().to_vec();
+        variables.extend_from_slice(more);
         variables.push(("VOICEHALL_LOG".to_owned(), "info,voicehall_engine=debug".to_owned()));
         // The rig has no accessibility bus, for which GTK would wait.
         variables.push(("GTK_A11Y".to_owned(), "none".to_owned()));
         variables.push(("NO_AT_BRIDGE".to_owned(), "1".to_owned()));
         let driver = WebDriver::of_app(rig, who, &variables);
-        let options = json!({ "application": binaries::product("voicehall"), "args": arguments });
+        let options = json!({ "application": program, "args": arguments });
         let capabilities = json!({ "browserName": "wry", "tauri:options": options });
         Self { window: Window::new(driver.open(capabilities).await), driver, session }
+    }
+
+    /// Ends the app, and leaves the session for another.
+    pub async fn close(self) -> Session {
+        let Self { window, driver, session } = self;
+        // The driver ends it, and is gone itself before another is there.
+        let _ = window.client().clone().close().await;
+        drop(driver);
+        session
     }
 
     /// What the app has logged.

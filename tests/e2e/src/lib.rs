@@ -4,11 +4,13 @@
 //! with it. In it stand
 //!
 //! - [`sound`]: a sound server with microphones and speakers for everybody, recorded on one clock;
-//! - [`screen`]: a display for windows; [`session`]: somebody's login to it; [`keyboard`]: hands on it,
+//! - [`screen`]: a display for windows; [`session`]: somebody's login to it; [`keyring`]: where
+//!   its secrets are; [`keyboard`]: hands on it,
 //!   and a game that has its focus;
 //! - [`server`]: the server under test; [`account`] signs people in to it;
 //! - clients: [`app`] and [`browser`], both used through [`window`] as a person would, and
 //!   [`command_line`]; [`listener`], who reads what it receives;
+//! - [`feed`]: where new versions are told and fetched;
 //! - [`network`]: hosts with addresses of their own, and [`capture`] of all that reaches one;
 //!   [`spurts`]: when somebody's talk spurts leave.
 //!
@@ -20,7 +22,9 @@ pub mod binaries;
 pub mod browser;
 pub mod capture;
 pub mod command_line;
+pub mod feed;
 pub mod keyboard;
+pub mod keyring;
 pub mod listener;
 pub mod measure;
 pub mod network;

@@ -20,8 +20,12 @@ impl Session {
         let bus_address = format!("unix:path={}", socket.display());
         let mut variables = rig.home(who);
         variables.push(("DBUS_SESSION_BUS_ADDRESS".to_owned(), bus_address.clone()));
+        // What this machine's own configuration would start on demand belongs to no test.
+        let configuration = rig.path(&format!("bus-{who}.conf"));
+        std::fs::write(&configuration, configure(&bus_address)).expect("it can be written");
         let mut command = rig.command("dbus-daemon");
-        command.args(["--session", "--nofork", "--address", &bus_address]).envs(variables.iter().cloned());
+        command.arg("--nofork").arg(format!("--config-file={}", configuration.display()));
+        command.envs(variables.iter().cloned());
         let bus = rig.start(command, &format!("bus-{who}"));
         wait::until("the message bus listens", || socket.exists().then_some(()));
         Self { variables, _bus: bus }
@@ -32,10 +36,36 @@ impl Session {
         &self.variables
     }
 
+    /// Whether somebody serves this name on the message bus.
+    pub fn has_service(&self, rig: &Rig, name: &str) -> bool {
+        let mut command = rig.command("dbus-send");
+        command.args(["--session", "--print-reply", "--dest=org.freedesktop.DBus", "/org/freedesktop/DBus"]);
+        command.args(["org.freedesktop.DBus.NameHasOwner", &format!("string:{name}")]);
+        command.envs(self.variables.iter().cloned());
+        let answer = command.output().expect("dbus-send runs").stdout;
+        String::from_utf8_lossy(&answer).contains("boolean true")
+    }
+
     /// A program of the product that this person starts.
     pub fn product(&self, rig: &Rig, name: &str) -> Command {
         let mut command = rig.product(name);
         command.envs(self.variables.iter().cloned());
         command
     }
+}
+
+/// A message bus for everybody in the session, which starts nothing by itself.
+fn configure(address: &str) -> String {
+    format!(
+        r#"<busconfig>
+            <type>session</type>
+            <listen>{address}</listen>
+            <auth>EXTERNAL</auth>
+            <policy context="default">
+                <allow send_destination="*" eavesdrop="true"/>
+                <allow eavesdrop="true"/>
+                <allow own="*"/>
+            </policy>
+        </busconfig>"#
+    )
 }

@@ -1,4 +1,4 @@
-import { invoke } from '@tauri-apps/api/core';
+import { Channel, invoke } from '@tauri-apps/api/core';
 import { listen } from '@tauri-apps/api/event';
 import type { ControlAnswer, ControlRequest } from '../bindings/protocol';
 
@@ -20,7 +20,25 @@ export interface Shell {
   /** Answers a program of the control socket. */
   answer(id: number, answer: ControlAnswer): void;
   onEvent(callback: (event: ShellEvent) => void): void;
+  /** Looks for a newer version of the app. Rejects with an {@link UpdateProblem}. */
+  lookForUpdate(): Promise<UpdateFound>;
+  /** Fetches what was found and puts it in place, for the next start. Rejects as above. */
+  installUpdate(onProgress: (progress: UpdateProgress) => void): Promise<void>;
+  /** Starts the app anew. Rejects as above. */
+  restart(): Promise<void>;
 }
+
+export type UpdateFound =
+  { found: 'newest' } | { found: 'newer'; version: string; notes: string | null };
+
+/** Bytes; the total where it is known. */
+export interface UpdateProgress {
+  fetched: number;
+  total: number | null;
+}
+
+/** Why there is no update. */
+export type UpdateProblem = 'unconfigured' | 'packaged' | 'inCall' | 'signature' | 'failed';
 
 export interface Presence {
   inCall: boolean;
@@ -38,7 +56,11 @@ export interface ShellFacts {
   settingsBroken: boolean;
   /** The same for the logins. */
   credentialsBroken: boolean;
+  /** Why the logins are in a file; null where they are in the system's keychain. */
+  keychainLack: KeychainLack | null;
 }
+
+export type KeychainLack = 'absent' | 'locked' | 'late' | 'refused';
 
 /** What the desktop tells. */
 export type ShellEvent =
@@ -69,6 +91,10 @@ export function createShell(): Shell {
     openMini: () => tell('mini_open'),
     setMini: (content) => tell('mini_set', { content }),
     answer: (id, answer) => tell('control_answer', { id, answer }),
+    lookForUpdate: () => invoke<UpdateFound>('update_look'),
+    installUpdate: (onProgress) =>
+      invoke('update_install', { channel: new Channel<UpdateProgress>(onProgress) }),
+    restart: () => invoke('update_restart'),
     onEvent: (callback) => {
       void listen<ShellEvent>('shell', ({ payload }) => callback(payload));
     },

@@ -12,6 +12,7 @@ import type { Call } from './call';
 import { findChannel } from './control';
 import { channelOf, memberOf, occupantsOf } from './guild';
 import type { Server } from './server.svelte';
+import { Updates } from './updates.svelte';
 
 export type { MiniContent, MiniDoor } from '../platform';
 
@@ -22,7 +23,10 @@ export class Desktop {
     autostart: false,
     settingsBroken: false,
     credentialsBroken: false,
+    keychainLack: null,
   });
+  /** Looks for newer versions of the app. */
+  readonly updates: Updates;
   /** The window was closed, and what that does is to be chosen. */
   closing = $state(false);
   /** Who was in one's channel at the last look; none outside a call. */
@@ -31,12 +35,14 @@ export class Desktop {
   constructor(
     private readonly app: App,
     private readonly shell: Shell,
-  ) {}
+  ) {
+    this.updates = new Updates(shell);
+  }
 
   /** Called once, when the settings are loaded. */
   async start(): Promise<void> {
     this.shell.onEvent((event) => this.#onEvent(event));
-    await this.#look();
+    await this.look();
     if (this.facts.settingsBroken) this.app.notices.show({ kind: 'settingsBroken' });
     if (this.facts.credentialsBroken) this.app.notices.show({ kind: 'credentialsBroken' });
   }
@@ -87,6 +93,7 @@ export class Desktop {
 
   onMessage(server: Server, message: Message): void {
     if (!this.app.settings.current.notifyMessages || document.hasFocus()) return;
+    if (message.author === server.user?.id) return;
     const guild = server.guilds.find((guild) => channelOf(guild, message.channel));
     const author = guild && memberOf(guild, message.author)?.user.name;
     const channel = guild && channelOf(guild, message.channel)?.name;
@@ -99,7 +106,7 @@ export class Desktop {
     await this.shell.setAutostart(enabled).catch(() => {
       this.app.notices.show({ kind: 'autostartFailed' });
     });
-    await this.#look();
+    await this.look();
   }
 
   /** What closing the window does was chosen: it is done, and from now on without a question. */
@@ -115,7 +122,8 @@ export class Desktop {
     this.shell.openMini();
   }
 
-  async #look(): Promise<void> {
+  /** Asks what this desktop offers, and where things are kept. */
+  async look(): Promise<void> {
     this.facts = (await this.shell.facts().catch(() => null)) ?? this.facts;
   }
 

@@ -291,6 +291,15 @@ export const strings: Strings = {
     language: 'Sprache der Oberfläche',
     languageSystem: 'Wie im System',
     guestHint: 'Du bist Gast: Mit dem Abmelden gibst du diesen Namen endgültig auf.',
+    loginsInKeychain: 'Deine Anmeldungen auf diesem Gerät liegen im Schlüsselbund des Systems.',
+    loginsInFile: (why) =>
+      `Deine Anmeldungen auf diesem Gerät liegen in einer Datei, die nur du lesen kannst, denn ${why}.`,
+    keychainLack: {
+      absent: 'dieses System hat keinen Schlüsselbund',
+      locked: 'der Schlüsselbund ist gesperrt',
+      late: 'der Schlüsselbund hat nicht rechtzeitig geantwortet; beim nächsten Start wird er wieder gefragt',
+      refused: 'der Schlüsselbund nimmt sie nicht an',
+    },
     logins: 'Wo du angemeldet bist',
     loginCurrent: 'Dieses Gerät',
     loginOther: 'Anderes Gerät',
@@ -383,6 +392,27 @@ export const strings: Strings = {
     miniClose: 'Kleines Fenster schließen',
     miniPeople: 'Leute in diesem Gespräch',
     openInApp: 'In der App öffnen',
+  },
+
+  updates: {
+    title: 'Aktualisierung',
+    lead: 'Ohne dein Zutun wird nichts gesucht und nichts installiert.',
+    look: 'Nach Updates suchen',
+    looking: 'Suche nach Updates …',
+    newest: 'Das ist die neueste Version.',
+    newer: (version) => `Es gibt Version ${version}.`,
+    install: 'Laden und installieren',
+    fetching: (version) => `Version ${version} wird geladen …`,
+    ready: 'Das Update ist installiert. Es läuft, sobald Voicehall neu startet.',
+    restart: 'Jetzt neu starten',
+    problems: {
+      unconfigured:
+        'Diese Version sucht keine Updates. Du bekommst sie dort, woher du Voicehall hast.',
+      packaged: 'Die Paketverwaltung deines Systems hat Voicehall installiert und hält es aktuell.',
+      inCall: 'Updates warten, bis dein Gespräch vorbei ist.',
+      signature: 'Das Update wurde abgelehnt: Seine Signatur ist falsch. Nichts wurde geändert.',
+      failed: 'Das hat nicht geklappt. Nichts wurde geändert. Mehr sagt die Diagnose unten.',
+    },
   },
 
   keys: {

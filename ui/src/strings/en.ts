@@ -292,6 +292,15 @@ export const strings = {
     language: 'Language',
     languageSystem: 'As the system',
     guestHint: 'You are a guest: signing out gives this name up for good.',
+    loginsInKeychain: 'Your logins on this device are kept in the system’s keychain.',
+    loginsInFile: (why: string) =>
+      `Your logins on this device are kept in a file that only you can read, because ${why}.`,
+    keychainLack: {
+      absent: 'this system has no keychain',
+      locked: 'the keychain is locked',
+      late: 'the keychain did not answer in time; the next start of the app asks it again',
+      refused: 'the keychain did not take them',
+    },
     logins: 'Where you are signed in',
     loginCurrent: 'This device',
     loginOther: 'Another device',
@@ -383,6 +392,26 @@ export const strings = {
     miniClose: 'Close the small window',
     miniPeople: 'People in this call',
     openInApp: 'Open in the app',
+  },
+
+  updates: {
+    title: 'Updates',
+    lead: 'Nothing is looked for or installed unless you ask.',
+    look: 'Look for updates',
+    looking: 'Looking for updates …',
+    newest: 'This is the newest version.',
+    newer: (version: string) => `Version ${version} is there.`,
+    install: 'Download and install',
+    fetching: (version: string) => `Downloading version ${version} …`,
+    ready: 'The update is installed. It runs when Voicehall starts again.',
+    restart: 'Restart now',
+    problems: {
+      unconfigured: 'This build has no feed for updates. You get them where you got Voicehall.',
+      packaged: 'Your system’s package manager installed Voicehall and keeps it up to date.',
+      inCall: 'Updates wait until your call is over.',
+      signature: 'The update was refused: its signature is wrong. Nothing was changed.',
+      failed: 'That did not work. Nothing was changed. The diagnostics below say more.',
+    },
   },
 
   keys: {

@@ -68,6 +68,8 @@ pub(super) struct Graph {
     looked: AtomicBool,
     seen: Arc<(Mutex<Seen>, Condvar)>,
     orders: pw::channel::Sender<Order>,
+    /// Read between two attempts to connect, when nobody reads orders.
+    stop: Arc<AtomicBool>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
@@ -77,11 +79,12 @@ impl Graph {
     pub(super) fn watch(changed: impl Fn() + 'static + Send) -> std::io::Result<Self> {
         let seen = Arc::new((Mutex::new(Seen::default()), Condvar::new()));
         let (orders, received) = pw::channel::channel();
-        let shared = Arc::clone(&seen);
+        let stop = Arc::<AtomicBool>::default();
+        let (shared, stopped) = (Arc::clone(&seen), Arc::clone(&stop));
         let thread = thread::Builder::new()
             .name("pipewire-graph".to_owned())
-            .spawn(move || watch(&shared, received, changed))?;
-        Ok(Self { looked: AtomicBool::new(false), seen, orders, thread: Some(thread) })
+            .spawn(move || watch(&shared, received, &stopped, changed))?;
+        Ok(Self { looked: AtomicBool::new(false), seen, orders, stop, thread: Some(thread) })
     }
 
     /// The devices for people to choose from, or `None` while there is no sound server.
@@ -130,9 +133,11 @@ impl Graph {
 
 impl Drop for Graph {
     fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
         // A watcher that is gone needs no telling.
         let _ = self.orders.send(Order::Stop);
         if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
             let _ = thread.join();
         }
     }
@@ -161,6 +166,7 @@ fn is_device(class: &str, direction: Direction) -> bool {
 fn watch(
     shared: &Arc<(Mutex<Seen>, Condvar)>,
     mut orders: pw::channel::Receiver<Order>,
+    stop: &AtomicBool,
     changed: impl Fn() + 'static,
 ) {
     pw::init();
@@ -170,21 +176,18 @@ fn watch(
         metadata: RefCell::default(),
         route: RefCell::default(),
         own_clients: RefCell::default(),
-        stop: Cell::new(false),
     });
-    loop {
+    while !stop.load(Ordering::Relaxed) {
         let (ended, returned) = watcher.watch_once(orders);
         orders = returned;
         *lock(&shared.0) = Seen::default();
         watcher.metadata.take();
         watcher.own_clients.take();
-        if watcher.stop.get() {
-            return;
-        }
-        if ended.is_ok() {
+        if ended.is_ok() && !stop.load(Ordering::Relaxed) {
             (watcher.changed)();
         }
-        thread::sleep(RECONNECT);
+        // Whoever stops it wakes it.
+        thread::park_timeout(RECONNECT);
     }
 }
 
@@ -196,7 +199,6 @@ struct Watcher {
     route: RefCell<Option<String>>,
     /// This process' connections to the sound server. Their streams have no name to be known by.
     own_clients: RefCell<BTreeSet<u32>>,
-    stop: Cell<bool>,
 }
 
 type Orders = pw::channel::Receiver<Order>;
@@ -246,10 +248,7 @@ impl Watcher {
             Order::Route(device) => {
                 *watcher.route.borrow_mut() = device;
             }
-            Order::Stop => {
-                watcher.stop.set(true);
-                quit.quit();
-            }
+            Order::Stop => quit.quit(),
         });
         mainloop.run();
         (Ok(()), attached.deattach())
