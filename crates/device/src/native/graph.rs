@@ -361,6 +361,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn it_ends_whether_or_not_there_is_a_sound_server() {
+        let (ended, end) = std::sync::mpsc::channel();
+        thread::spawn(move || {
+            drop(Graph::watch(|| ()).expect("a thread"));
+            ended.send(()).expect("the test waits");
+        });
+        end.recv_timeout(Duration::from_secs(30)).expect("the watcher ends");
+    }
+
+    #[test]
     fn defaults_change_when_they_are_others() {
         let mut seen = Seen::default();
         let (sink, other) = (Some(r#"{"name":"a"}"#), Some(r#"{"name":"b"}"#));
