@@ -51,7 +51,6 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         diagnostics,
         update_look,
         update_install,
-        update_restart,
     ]
 }
 
@@ -163,11 +162,6 @@ async fn update_look(updates: State<'_, Updates>) -> Result<Found, UpdateError> 
 async fn update_install(updates: State<'_, Updates>, channel: Channel<Progress>) -> Result<(), UpdateError> {
     // A page that is gone needs no telling.
     updates.install(|progress| drop(channel.send(progress))).await
-}
-
-#[tauri::command]
-fn update_restart(updates: State<'_, Updates>) -> Result<(), UpdateError> {
-    updates.restart()
 }
 
 #[tauri::command]

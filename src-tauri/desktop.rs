@@ -190,7 +190,7 @@ impl Desktop {
     }
 
     /// Keeps size and place of the windows. When the app ends by itself it is too late to ask them.
-    pub fn remember_windows(&self) {
+    fn remember_windows(&self) {
         if let Err(error) = self.app.save_window_state(REMEMBERED) {
             tracing::warn!(%error, "the window's place is not kept");
         }

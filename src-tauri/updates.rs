@@ -144,17 +144,6 @@ impl Updates {
         install.await.map_err(|_| UpdateError::Failed)?.map_err(failed)
     }
 
-    /// Starts the app anew.
-    ///
-    /// # Errors
-    /// [`UpdateError::InCall`].
-    pub fn restart(&self) -> Result<(), UpdateError> {
-        self.refuse_in_call()?;
-        self.app.state::<Desktop>().remember_windows();
-        self.app.request_restart();
-        Ok(())
-    }
-
     fn refuse_in_call(&self) -> Result<(), UpdateError> {
         if self.app.state::<Desktop>().in_call() { Err(UpdateError::InCall) } else { Ok(()) }
     }

@@ -10,7 +10,6 @@ use voicehall_test_e2e::rig::Rig;
 use voicehall_test_e2e::screen::Screen;
 use voicehall_test_e2e::server::Server;
 use voicehall_test_e2e::session::Session;
-use voicehall_test_e2e::wait;
 
 /// Greater than any version of the app.
 const NEXT: &str = "9999.0.0";
@@ -62,7 +61,7 @@ async fn an_update_is_found_checked_and_put_in_place() {
     // A feed with nothing in it, and one with an older version.
     look().await;
     see_phase(&alice, "[data-phase='newest']").await;
-    // Any program will do as the new version: this one says what it was started with.
+    // Any program will do as the new version: it is never started here.
     let next = fs::read("/usr/bin/env").expect("there is env");
     feed.publish("0.0.1", &next, &signer, "0.0.1");
     look().await;
@@ -84,12 +83,6 @@ async fn an_update_is_found_checked_and_put_in_place() {
     alice.press("update-install").await;
     see_phase(&alice, "[data-phase='ready']").await;
     assert!(fs::read(&program).expect("it is there") == next, "the new version is in place");
-    let restart = alice.see("[data-testid='update-restart']").await;
-    // The app may be gone before it has answered.
-    let _ = restart.click().await;
-    wait::until("the new version runs", || {
-        alice.log().lines().any(|line| line.starts_with("VOICEHALL_UPDATE_FEED=")).then_some(())
-    });
 }
 
 #[tokio::test]

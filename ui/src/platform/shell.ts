@@ -24,8 +24,6 @@ export interface Shell {
   lookForUpdate(): Promise<UpdateFound>;
   /** Fetches what was found and puts it in place, for the next start. Rejects as above. */
   installUpdate(onProgress: (progress: UpdateProgress) => void): Promise<void>;
-  /** Starts the app anew. Rejects as above. */
-  restart(): Promise<void>;
 }
 
 export type UpdateFound =
@@ -94,7 +92,6 @@ export function createShell(): Shell {
     lookForUpdate: () => invoke<UpdateFound>('update_look'),
     installUpdate: (onProgress) =>
       invoke('update_install', { channel: new Channel<UpdateProgress>(onProgress) }),
-    restart: () => invoke('update_restart'),
     onEvent: (callback) => {
       void listen<ShellEvent>('shell', ({ payload }) => callback(payload));
     },

@@ -14,7 +14,7 @@ const PROBLEMS: readonly unknown[] = ['unconfigured', 'packaged', 'inCall', 'sig
 export class Updates {
   state = $state.raw<UpdateState>({ phase: 'unasked' });
 
-  constructor(private readonly shell: Pick<Shell, 'lookForUpdate' | 'installUpdate' | 'restart'>) {}
+  constructor(private readonly shell: Pick<Shell, 'lookForUpdate' | 'installUpdate'>) {}
 
   async look(): Promise<void> {
     this.state = { phase: 'looking' };
@@ -36,11 +36,6 @@ export class Updates {
       });
       this.state = { phase: 'ready' };
     });
-  }
-
-  /** Stays ready where it cannot be done now, for in a call nothing restarts. */
-  async restart(): Promise<void> {
-    await this.shell.restart().catch(() => undefined);
   }
 
   async #attempt(act: () => Promise<void>): Promise<void> {
