@@ -2,7 +2,8 @@
 //!
 //! The UI asks through [`commands`], the engine answers through [`engine_bridge`], the gateway's
 //! WebSocket lives in [`socket`], REST calls go through [`http`], and what is kept on this device
-//! lies in [`storage`], its logins in the [`keychain`]. [`desktop`] is the app's windows and its tray, [`control`] the door for other
+//! lies in [`storage`], logins by way of [`credentials`] in the [`keychain`]. [`desktop`] is the app's
+//! windows and its tray, [`updates`] looks for newer versions, [`control`] is the door for other
 //! programs. Nothing here knows what a guild or a call is.
 
 mod commands;

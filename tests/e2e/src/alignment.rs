@@ -19,21 +19,25 @@ const HIGHEST_HZ: f32 = 4_500.0;
 /// What is this much weaker than the strongest band of what was said is silence.
 const RANGE_DB: f32 = 45.0;
 
-/// What is left of speech that a codec carried is this like it at its place, in dB over all bands;
-/// silence in place of it is 15 and more away.
-const ALIKE_DB: f32 = 10.0;
+/// What is left of speech that a codec carried is this like it at its place, in dB over all bands: half
+/// of that and less, as measured. Silence in place of it is 15 and more away.
+const ALIKE_DB: f32 = 6.0;
 
 /// Spectra that begin and end what was said: 40 ms.
 const EDGE: usize = 8;
 
+/// Spectra of a stretch in the middle: 100 ms, as much as a syllable and less than most.
+const STRETCH: usize = 20;
+
 type Spectrum = [f32; BANDS];
 
-/// How unlike what was heard is to what was said, in dB: its first 40 ms, its last, and the rest.
+/// How unlike what was heard is to what was said, in dB: its first 40 ms, its last, and the
+/// worst of the rest.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Likeness {
     /// The beginning.
     pub head_db: f32,
-    /// All between beginning and end, on average: half of it missing is seen, a short gap is not.
+    /// The 100 ms between beginning and end that are least alike.
     pub middle_db: f32,
     /// The end.
     pub tail_db: f32,
@@ -67,7 +71,8 @@ pub fn align(said: &[f32], heard: &[f32]) -> Likeness {
     let (head, rest) = distances.split_at(EDGE);
     let (middle, tail) = rest.split_at(rest.len() - EDGE);
     let mean = |part: &[f32]| part.iter().sum::<f32>() / part.len() as f32;
-    Likeness { head_db: mean(head), middle_db: mean(middle), tail_db: mean(tail) }
+    let stretches = middle.windows(STRETCH.min(middle.len())).map(mean);
+    Likeness { head_db: mean(head), middle_db: stretches.fold(0.0, f32::max), tail_db: mean(tail) }
 }
 
 /// Band energies in dB, every [`HOP`].
@@ -199,7 +204,7 @@ mod tests {
         let mut clipped_tail = said();
         clipped_tail[660 * MS..].fill(0.0);
         let mut hole = said();
-        hole[300 * MS..600 * MS].fill(0.0);
+        hole[400 * MS..600 * MS].fill(0.0);
         let likeness = [clipped_head, clipped_tail, hole].map(|heard| align(&said(), &heard));
         let [head, tail, hole] = likeness;
         assert!(head.head_db > ALIKE_DB && head.middle_db < ALIKE_DB, "{head:?}");

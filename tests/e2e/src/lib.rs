@@ -4,9 +4,8 @@
 //! with it. In it stand
 //!
 //! - [`sound`]: a sound server with microphones and speakers for everybody, recorded on one clock;
-//! - [`screen`]: a display for windows; [`session`]: somebody's login to it; [`keyring`]: where
-//!   its secrets are; [`keyboard`]: hands on it,
-//!   and a game that has its focus;
+//! - [`screen`]: a display for windows; [`session`]: somebody's login to it; [`keyring`]: where their
+//!   secrets are; [`keyboard`]: hands on the display, and a game that has its focus;
 //! - [`server`]: the server under test; [`account`] signs people in to it;
 //! - clients: [`app`] and [`browser`], both used through [`window`] as a person would, and
 //!   [`command_line`]; [`listener`], who reads what it receives;

@@ -89,6 +89,7 @@ async fn push_to_talk_works_from_within_a_game_which_gets_the_keys_too() {
         let (tracks, start) = say_with_keys(&place, &keyboard, &words, sets, key_of);
         // A key that is held repeats, as in any program.
         let got = game.got(2 * words.places.len());
+        assert!(got.iter().all(|(what, _)| keys.contains(what)), "the game gets {got:?}");
         for key in keys {
             let mine: Vec<bool> =
                 got.iter().filter(|(what, _)| *what == key).map(|(_, down)| *down).collect();

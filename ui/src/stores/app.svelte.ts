@@ -138,14 +138,16 @@ export class App {
     if (!invite) return;
     this.invite = invite;
     this.#invited = null;
-    const preview = this.serverAt(invite.base)?.rest.preview(invite.code);
-    const found = preview?.then(({ guild }) => {
-      if (this.invite !== invite) return;
-      this.#invited = guild;
-      this.#goWhereOneIs();
-    });
+    const server = this.serverAt(invite.base);
+    if (server) void this.#askWhereItLeads(server, invite);
+  }
+
+  async #askWhereItLeads(server: Server, invite: InviteLink): Promise<void> {
     // Why an invite cannot be followed is told where it is shown.
-    void found?.catch(() => undefined);
+    const preview = await server.rest.preview(invite.code).catch(() => null);
+    if (!preview || this.invite !== invite) return;
+    this.#invited = preview.guild;
+    this.#goWhereOneIs();
   }
 
   /**

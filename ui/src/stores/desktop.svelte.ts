@@ -50,8 +50,7 @@ export class Desktop {
   /** Tells the desktop how things stand. What is read here is what it depends on. */
   present(): void {
     const { selfMute: muted, selfDeaf: deafened, closeToTray: close } = this.app.settings.current;
-    const { call } = this.app.voice;
-    const inCall = call.phase !== 'idle' && call.phase !== 'failed';
+    const { inCall } = this.app.voice;
     const { tray } = t.desktop;
     const state = !inCall ? tray.idle : deafened ? tray.deafened : muted ? tray.muted : tray.inCall;
     const { mute, deafen, leave, mini, show, quit } = tray;
@@ -93,7 +92,6 @@ export class Desktop {
 
   onMessage(server: Server, message: Message): void {
     if (!this.app.settings.current.notifyMessages || document.hasFocus()) return;
-    if (message.author === server.user?.id) return;
     const guild = server.guilds.find((guild) => channelOf(guild, message.channel));
     const author = guild && memberOf(guild, message.author)?.user.name;
     const channel = guild && channelOf(guild, message.channel)?.name;

@@ -107,6 +107,11 @@ export class Voice {
     return this.call.phase === 'idle' ? null : this.call.place;
   }
 
+  /** Whether there is a call, or will be in a moment. */
+  get inCall(): boolean {
+    return this.call.phase !== 'idle' && this.call.phase !== 'failed';
+  }
+
   /** Whether the call is at this place (or on its way there). */
   isAt(server: Server, channel: ChannelId): boolean {
     const place = this.call.phase === 'failed' ? null : this.place;

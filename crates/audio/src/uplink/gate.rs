@@ -90,7 +90,6 @@ impl Gate {
 
     /// Takes what was found out about a frame, its level in dBFS among it.
     pub(super) fn update(&mut self, voice_probability: f32, level_dbfs: f32) -> GateState {
-        let open_if = |open| if open { GateState::Open } else { GateState::Listening };
         match self.mode {
             GateMode::Open => GateState::Open,
             GateMode::Closed => GateState::Shut,
@@ -98,21 +97,11 @@ impl Gate {
                 let threshold = activity.threshold.unwrap_or_else(|| self.surroundings.threshold());
                 let threshold = threshold - if self.hangover_frames > 0 { HYSTERESIS } else { 0.0 };
                 let open = self.lasts(voice_probability >= threshold, activity.hangover_ms);
-                if open {
-                    self.surroundings.hear_voice(level_dbfs);
-                } else {
-                    self.surroundings.hear(voice_probability, level_dbfs);
-                }
-                open_if(open)
+                self.listen(open, voice_probability, level_dbfs)
             }
             GateMode::PushToTalk { pressed, release_ms } => {
                 let open = self.lasts(pressed, release_ms);
-                if open {
-                    self.surroundings.hear_voice(level_dbfs);
-                } else {
-                    self.surroundings.hear(voice_probability, level_dbfs);
-                }
-                open_if(open)
+                self.listen(open, voice_probability, level_dbfs)
             }
             GateMode::PushToMute { pressed, release_ms } => {
                 if self.lasts(pressed, release_ms) {
@@ -121,6 +110,17 @@ impl Gate {
                     GateState::Open
                 }
             }
+        }
+    }
+
+    /// Hears a frame while the gate is open, or listens for what comes before it opens.
+    fn listen(&mut self, open: bool, voice_probability: f32, level_dbfs: f32) -> GateState {
+        if open {
+            self.surroundings.hear_voice(level_dbfs);
+            GateState::Open
+        } else {
+            self.surroundings.hear(voice_probability, level_dbfs);
+            GateState::Listening
         }
     }
 
