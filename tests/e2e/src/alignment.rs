@@ -19,9 +19,9 @@ const HIGHEST_HZ: f32 = 4_500.0;
 /// What is this much weaker than the strongest band of what was said is silence.
 const RANGE_DB: f32 = 45.0;
 
-/// What is left of speech that a codec carried is this like it at its place, in dB over all bands: half
-/// of that and less, as measured. Silence in place of it is 15 and more away.
-const ALIKE_DB: f32 = 6.0;
+/// What is left of speech that a codec carried is this like it at its place, in dB over all bands: a third
+/// of that as a rule. Silence in place of it is 15 and more away.
+const ALIKE_DB: f32 = 10.0;
 
 /// Spectra that begin and end what was said: 40 ms.
 const EDGE: usize = 8;
