@@ -8,7 +8,8 @@ use crate::gateway::{Gateway, News, backoff};
 use crate::invite::Invite;
 use crate::play::Player;
 use crate::progress::{Progress, Step};
-use crate::record::{Names, Recording, Speakers};
+use crate::read_ahead::ReadAhead;
+use crate::record::{Mix, Names, Recording, Speakers};
 use crate::room::Room;
 use crate::sound::FileSound;
 use std::sync::{Arc, PoisonError};
@@ -52,8 +53,9 @@ pub async fn run(join: Box<Join>, stop: impl Future<Output = ()>) -> Result<(), 
     let (files, audio): (Option<FileSound>, Arc<dyn AudioSystem>) = if join.devices {
         (None, Arc::new(NativeAudio::start()?))
     } else {
-        let repeat = join.play.clone().filter(|_| join.repeat);
-        let (files, audio) = FileSound::start(player, repeat, recording)?;
+        let played = player.map(|player| ReadAhead::start(player, join.repeat)).transpose()?;
+        let mix = recording.map(Mix::start).transpose()?;
+        let (files, audio) = FileSound::start(played, mix)?;
         (Some(files), Arc::new(audio))
     };
     let http = http_client().map_err(|error| std::io::Error::other(error.to_string()))?;

@@ -17,6 +17,7 @@ mod gateway;
 mod invite;
 mod play;
 mod progress;
+mod read_ahead;
 mod record;
 mod room;
 mod sound;

@@ -65,6 +65,11 @@ impl Player {
         })
     }
 
+    /// The same file from its beginning.
+    pub(crate) fn reopen(&self) -> Result<Self, Failure> {
+        Self::open(&self.path)
+    }
+
     /// Appends some more of the file to `out`, and returns whether there was any.
     pub(crate) fn read(&mut self, out: &mut Vec<f32>) -> Result<bool, Failure> {
         loop {

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use voicehall_engine::VoiceTap;
-use voicehall_engine::audio::SAMPLE_RATE;
+use voicehall_engine::audio::{Frame, SAMPLE_RATE};
 use voicehall_protocol::ids::UserId;
 use voicehall_protocol::rtp::SourceId;
 
@@ -41,7 +41,7 @@ impl Recording {
         Ok(Self { path: path.to_owned(), writer, samples: 0 })
     }
 
-    pub(crate) fn write(&mut self, samples: &[f32]) -> Result<(), Failure> {
+    fn write(&mut self, samples: &[f32]) -> Result<(), Failure> {
         for sample in samples {
             let whole = (sample * f32::from(i16::MAX)).round().clamp(i16::MIN.into(), i16::MAX.into()) as i16;
             self.writer.write_sample(whole).map_err(|error| self.failed(&error))?;
@@ -61,13 +61,54 @@ impl Recording {
     }
 
     /// Writes the length into the header.
-    pub(crate) fn finish(self) -> Result<(), Failure> {
+    fn finish(self) -> Result<(), Failure> {
         let path = self.path;
         self.writer.finalize().map_err(|error| Failure::File { path, reason: error.to_string() })
     }
 
     fn failed(&self, error: &hound::Error) -> Failure {
         Failure::File { path: self.path.clone(), reason: error.to_string() }
+    }
+}
+
+/// Frames of the mix that may wait for the disk: half a minute.
+const FRAMES_MAX: usize = 3000;
+
+/// Records the mix on a thread of its own: what keeps time does not wait for a disk.
+pub(crate) struct Mix {
+    frames: SyncSender<(u64, Box<Frame>)>,
+    thread: JoinHandle<Result<(), Failure>>,
+}
+
+impl Mix {
+    /// Starts to record.
+    pub(crate) fn start(mut recording: Recording) -> std::io::Result<Self> {
+        let (frames, waiting) = sync_channel::<(u64, Box<Frame>)>(FRAMES_MAX);
+        let thread = std::thread::Builder::new().name("mix recorder".to_owned()).spawn(move || {
+            for (position, frame) in waiting {
+                recording.pad(position)?;
+                recording.write(&frame[..])?;
+            }
+            recording.finish()
+        })?;
+        Ok(Self { frames, thread })
+    }
+
+    /// Takes 10 ms of sound, `position` samples after the first. Never blocks; of a disk that cannot
+    /// follow at all something is missing in the recording, as silence, and nothing in the call.
+    pub(crate) fn record(&self, position: u64, frame: &Frame) {
+        let _ = self.frames.try_send((position, Box::new(*frame)));
+    }
+
+    /// Whether it goes on: a full disk ends it.
+    pub(crate) fn is_running(&self) -> bool {
+        !self.thread.is_finished()
+    }
+
+    /// Waits until everything is written.
+    pub(crate) fn finish(self) -> Result<(), Failure> {
+        drop(self.frames);
+        self.thread.join().unwrap_or_else(|_| Err(std::io::Error::other("the recorder panicked").into()))
     }
 }
 

@@ -42,6 +42,15 @@ pub(crate) fn with_raised_threads<T>(make: impl FnOnce() -> T) -> T {
     made
 }
 
+/// Raises the calling thread, the one that stands in for a device and keeps its time. Like
+/// [`raise_media`].
+pub fn raise_device() {
+    #[cfg(target_os = "linux")]
+    raise_or_ask(CALLBACK_PRIORITY);
+    #[cfg(not(target_os = "linux"))]
+    promote();
+}
+
 /// Raises the calling thread, the one that processes, mixes and codes. Returns at once; where the
 /// system has to be asked at length, the priority comes a moment later.
 pub fn raise_media() {
