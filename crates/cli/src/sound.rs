@@ -13,9 +13,13 @@ use voicehall_engine::device::{VirtualAudio, VirtualMicrophone, VirtualSpeaker, 
 /// Time of one frame.
 const FRAME: Duration = Duration::from_millis(10);
 
-/// A clock that is late by more goes on late, as a sound card that stood still. One that made up for
-/// it would take two frames out of a speaker that has one ready, and leave a hole in a word.
-const LATE_MAX: Duration = Duration::from_millis(5);
+/// What was said while the clock was held up is said when it goes on, as a sound card hands over what
+/// it captured meanwhile; after longer it stood still, as after the sleep of a laptop.
+const SAYING_LATE_MAX: Duration = Duration::from_millis(100);
+
+/// What was not heard in time is heard later. Two frames at once out of a speaker that has one ready
+/// would leave a hole in a word.
+const HEARING_LATE_MAX: Duration = Duration::from_millis(5);
 
 /// Silence said after a file, so that its end is not cut off: a packet and the codec's delay.
 const TAIL_FRAMES: u32 = 10;
@@ -37,6 +41,8 @@ pub(crate) struct FileSound {
 /// When the next frame is due.
 struct Pace {
     due: Instant,
+    /// As much lateness is made up for.
+    late_max: Duration,
 }
 
 struct Clock {
@@ -83,19 +89,25 @@ impl FileSound {
 impl Clock {
     fn run(mut self) -> Result<(), Failure> {
         realtime::raise_device();
-        let mut pace = Pace::from(Instant::now());
+        let start = Instant::now();
+        let mut saying = Pace { due: start + FRAME, late_max: SAYING_LATE_MAX };
+        let mut hearing = Pace { due: start + FRAME, late_max: HEARING_LATE_MAX };
         let mut heard = [0.0; FRAME_SAMPLES];
         let mut position = 0;
         while !self.shared.stop.load(Ordering::Relaxed) && self.mix.as_ref().is_none_or(Mix::is_running) {
-            std::thread::sleep(pace.until_next(Instant::now()));
-            pace.woke(Instant::now());
-            let said = self.next_frame();
-            self.microphone.say(&said);
-            self.speaker.hear(&mut heard);
-            if let Some(mix) = &self.mix {
-                mix.record(position, &heard);
+            std::thread::sleep(saying.due.min(hearing.due).saturating_duration_since(Instant::now()));
+            let now = Instant::now();
+            while saying.takes_turn(now) {
+                let said = self.next_frame();
+                self.microphone.say(&said);
             }
-            position += FRAME_SAMPLES as u64;
+            if hearing.takes_turn(now) {
+                self.speaker.hear(&mut heard);
+                if let Some(mix) = &self.mix {
+                    mix.record(position, &heard);
+                }
+                position += FRAME_SAMPLES as u64;
+            }
         }
         let read = self.file.map_or(Ok(()), ReadAhead::finish);
         let recorded = self.mix.map_or(Ok(()), Mix::finish);
@@ -120,18 +132,14 @@ impl Clock {
 }
 
 impl Pace {
-    fn from(now: Instant) -> Self {
-        Self { due: now + FRAME }
-    }
-
-    fn until_next(&self, now: Instant) -> Duration {
-        self.due.saturating_duration_since(now)
-    }
-
-    /// Sets when the next frame is due after this one.
-    fn woke(&mut self, now: Instant) {
-        let late = now.saturating_duration_since(self.due);
-        self.due = if late > LATE_MAX { now } else { self.due } + FRAME;
+    /// Whether a frame is due at `now`; the next one is then due later.
+    fn takes_turn(&mut self, now: Instant) -> bool {
+        let due = now >= self.due;
+        if due {
+            let late = now.saturating_duration_since(self.due);
+            self.due = if late > self.late_max { now } else { self.due } + FRAME;
+        }
+        due
     }
 }
 
@@ -140,17 +148,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_that_stood_still_makes_up_for_nothing() {
+    fn who_was_held_up_says_all_of_it_and_hears_no_faster() {
         let start = Instant::now();
-        let at = |ms| start + Duration::from_millis(ms);
-        let mut pace = Pace::from(start);
-        // A little late: the next one is on time.
-        pace.woke(at(13));
-        assert_eq!(pace.until_next(at(13)), Duration::from_millis(7));
-        // Very late: the next one is a whole frame later.
-        pace.woke(at(57));
-        assert_eq!(pace.until_next(at(57)), FRAME);
-        pace.woke(at(67));
-        assert_eq!(pace.until_next(at(67)), FRAME);
+        let turns = |pace: &mut Pace, ms| {
+            (0..20).take_while(|_| pace.takes_turn(start + Duration::from_millis(ms))).count()
+        };
+        let mut saying = Pace { due: start, late_max: SAYING_LATE_MAX };
+        let mut hearing = Pace { due: start, late_max: HEARING_LATE_MAX };
+        // When they look, in ms, how many frames are said, and how many heard.
+        for (ms, said, listened) in
+            [(0, 1, 1), (9, 0, 0), (13, 1, 1), (20, 1, 1), (57, 3, 1), (60, 1, 0), (67, 0, 1), (500, 1, 1)]
+        {
+            assert_eq!((turns(&mut saying, ms), turns(&mut hearing, ms)), (said, listened), "{ms}");
+        }
     }
 }

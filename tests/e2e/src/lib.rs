@@ -25,6 +25,7 @@ pub mod feed;
 pub mod keyboard;
 pub mod keyring;
 pub mod listener;
+pub mod machine;
 pub mod measure;
 pub mod network;
 pub mod place;

@@ -1,7 +1,9 @@
 //! Calls between `voicehall-cli`s through a real server: what is said is heard.
 
 use serde_json::{Value, json};
+use std::time::Duration;
 use voicehall_test_e2e::command_line::{CommandLine, text};
+use voicehall_test_e2e::machine::Machine;
 use voicehall_test_e2e::measure::{gains, is_silent};
 use voicehall_test_e2e::network::Network;
 use voicehall_test_e2e::quality::pesq;
@@ -13,8 +15,30 @@ use voicehall_test_e2e::wav;
 /// What every processing-free path must reach on a clean network.
 const PESQ_MIN: f32 = 4.2;
 
+/// A machine that stood still for longer took away what a jitter buffer on a clean network keeps ready:
+/// that take judges the machine.
+const STALL_MAX: Duration = Duration::from_millis(2);
+
+/// As many takes, if the machine stands still in all of them.
+const TAKES_MAX: usize = 10;
+
 #[test]
 fn what_one_says_another_hears_unharmed() {
+    for _ in 0..TAKES_MAX {
+        let machine = Machine::watch();
+        let quality = file_to_file();
+        let stalled = machine.stalled();
+        println!("PESQ, file to file: {quality:.2}; the machine stood still for {stalled:.1?}");
+        if quality >= PESQ_MIN {
+            return;
+        }
+        assert!(stalled > STALL_MAX, "PESQ is {quality}, and the machine was there all the time");
+    }
+    panic!("in {TAKES_MAX} takes the machine was never there all the time: try again when it does less");
+}
+
+/// PESQ of what one says from a file and another records.
+fn file_to_file() -> f32 {
     let rig = Rig::new();
     let server = Server::start(&rig);
     let speech = speak(&rig, Voice::Alice);
@@ -31,9 +55,7 @@ fn what_one_says_another_hears_unharmed() {
     bob.leave();
 
     let recorded = wav::read(&heard).1.remove(0);
-    let quality = pesq(&rig, &speech.samples, &recorded);
-    println!("PESQ, file to file: {quality:.2}");
-    assert!(quality >= PESQ_MIN, "PESQ is {quality}");
+    pesq(&rig, &speech.samples, &recorded)
 }
 
 #[test]
