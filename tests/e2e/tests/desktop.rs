@@ -1,5 +1,6 @@
 //! The desktop app, twice, and a browser, in one call: real windows, real sound servers.
 
+use voicehall_test_e2e::machine::Machine;
 use voicehall_test_e2e::measure::{delays_ms, gains, is_silent, median};
 use voicehall_test_e2e::place::{Headset, Place};
 use voicehall_test_e2e::quality::pesq;
@@ -65,6 +66,7 @@ async fn an_app_is_heard_by_another_app_and_by_a_browser() {
     let speech = speak(&rig, Voice::Alice);
     let mut best = [0.0_f32; 2];
     for take in 1..=TAKES_MAX {
+        let machine = Machine::watch();
         let recording = place.sound.record(&[
             &alice_set.microphone,
             &bob_set.speaker,
@@ -82,6 +84,7 @@ async fn an_app_is_heard_by_another_app_and_by_a_browser() {
         recording.run_for(0.5);
         let [said, app, browser, own] = <[Vec<f32>; 4]>::try_from(recording.stop()).expect("four tracks");
         assert!(is_silent(&own), "nobody hears themselves");
+        println!("take {take}: the machine stood still for {:.1?}", machine.stalled());
         for (best, (track, listener)) in best.iter_mut().zip([(&app, "app"), (&browser, "Chromium")]) {
             let quality = pesq(&rig, &said, track);
             let delay = median(&delays_ms(&said, track)).expect("speech was heard");
