@@ -41,6 +41,7 @@ export const strings: Strings = {
     noAccount: 'Ich habe stattdessen eine Einladung',
     signInTitle: 'Willkommen zurück',
     signInLead: 'Melde dich mit Name und Passwort deines Kontos an.',
+    signInAt: (host) => `Melde dich mit Name und Passwort deines Kontos auf ${host} an.`,
     signIn: 'Anmelden',
     signingIn: 'Anmelden…',
     server: 'Adresse des Servers',
@@ -86,11 +87,63 @@ export const strings: Strings = {
     offlineInCall:
       'Verbindung zum Server verloren. Dein Gespräch geht weiter; neuer Versuch läuft…',
     retryNow: 'Jetzt verbinden',
+    states: {
+      connecting: 'wird verbunden',
+      online: 'online',
+      reconnecting: 'wird wieder verbunden',
+      offline: 'offline',
+      signedOut: 'abgemeldet',
+      incompatible: 'andere Version',
+    },
     incompatible:
       'Dieser Server spricht eine andere Version des Protokolls. Aktualisiere die App oder den Server.',
   },
 
+  rail: {
+    label: 'Server und Gilden',
+    add: 'Server oder Gilde hinzufügen',
+    call: 'hier ist dein Gespräch',
+  },
+
+  server: {
+    signInAgain: 'Wieder anmelden',
+    signOut: 'Abmelden…',
+    signOutConfirm: (host) => `Von ${host} abmelden?`,
+    signOutLead: 'Der Server bleibt in der Liste, damit du dich wieder anmelden kannst.',
+    signOutPageLead: 'Mit Name und Passwort kannst du dich wieder anmelden.',
+    signOutDo: 'Abmelden',
+    remove: 'Server entfernen…',
+    removeConfirm: (host) => `${host} entfernen?`,
+    removeLead:
+      'Du wirst dort abgemeldet, und der Server verschwindet aus diesem Fenster. Dein Konto dort bleibt.',
+    removeDo: 'Server entfernen',
+    guestLead:
+      'Du bist dort zu Gast: Damit gibst du deinen Namen endgültig auf, und der Server verschwindet.',
+    away: (host) => `${host} ist nicht erreichbar`,
+    awayLead: 'Voicehall versucht es weiter.',
+    awayLeadOthers: 'Voicehall versucht es weiter. Deine anderen Server laufen wie immer.',
+    connecting: (host) => `Verbindung zu ${host} wird aufgebaut…`,
+    signedOut: (host) => `Du bist von ${host} abgemeldet`,
+    guestGone: 'Dein Gastname dort ist weg. Eine Einladung lässt dich wieder hinein.',
+    byInvite: 'Eine Einladung lässt dich hinein, mit neuem Namen oder neuem Konto.',
+    keychainShut:
+      'Anmeldungen liegen im Schlüsselbund des Systems, und der wurde nicht geöffnet. Entsperre ihn und starte Voicehall neu: Vielleicht ist deine Anmeldung noch da.',
+  },
+
+  add: {
+    title: 'Server oder Gilde hinzufügen',
+    what: 'Einladungslink oder Adresse des Servers',
+    hint: 'Mit einer Einladung bist du sofort dabei. Mit einer Adresse meldest du dich bei einem Konto an, das du dort hast.',
+    pageHint: (host) =>
+      `Diese Seite gehört zu ${host}. Eine Einladung zu einem anderen Server führt auf dessen eigene Seite; die Desktop-App hat mehrere Server in einem Fenster.`,
+    malformed: 'Das ist weder ein Einladungslink noch die Adresse eines Servers.',
+    noServer: 'Dort antwortet kein Voicehall-Server. Prüfe die Adresse.',
+    next: 'Weiter',
+    back: 'Andere Adresse',
+  },
+
   voice: {
+    goTo: (place) => `Zu deinem Gespräch: ${place}`,
     join: 'Sprachkanal beitreten',
     joinChannel: (name) => `Beitreten: ${name}`,
     empty: 'Noch niemand hier',
@@ -306,8 +359,8 @@ export const strings: Strings = {
     loginUsed: (when) => `zuletzt benutzt: ${when}`,
     revoke: 'Dort abmelden',
     signOut: 'Abmelden',
-    signOutConfirm: 'Von diesem Server abmelden?',
-    signOutGuestConfirm: 'Abmelden und diesen Gastnamen aufgeben?',
+    oneServer:
+      'Eine Seite im Browser spricht mit dem Server, von dem sie kam, und mit keinem anderen. Die Desktop-App hat mehrere Server in einem Fenster.',
     noServers: 'Du bist nirgends angemeldet.',
     loading: 'Wird geladen…',
   },
@@ -338,6 +391,8 @@ export const strings: Strings = {
       switcher: 'Zu Gilde, Kanal oder Person',
       channelUp: 'Voriger Kanal',
       channelDown: 'Nächster Kanal',
+      guildUp: 'Vorige Gilde',
+      guildDown: 'Nächste Gilde',
       settings: 'Einstellungen',
       shortcuts: 'Diese Liste',
     },
@@ -353,6 +408,8 @@ export const strings: Strings = {
     unmuted: 'Stummschaltung aufgehoben',
     deafened: 'Ton aus',
     undeafened: 'Ton an',
+    backAt: (host) => `Verbindung zu ${host} wiederhergestellt`,
+    lostAt: (host) => `Verbindung zu ${host} verloren`,
     back: 'Verbindung zum Server wiederhergestellt',
   },
 
@@ -524,7 +581,9 @@ export const strings: Strings = {
     copied: 'Kopiert.',
     copyFailed: 'Kopieren ging nicht. Markiere den Text und kopiere ihn von Hand.',
     guildRemoved: (name) => `Du bist kein Mitglied von ${name} mehr.`,
-    signedOut: 'Du wurdest abgemeldet.',
+    signedOut: (host) => `Du wurdest von ${host} abgemeldet.`,
+    signOutUntold: (host) =>
+      `${host} weiß noch nicht, dass du dich abgemeldet hast. Um diese Anmeldung zu beenden, melde dich dort an und beende sie in den Einstellungen.`,
   },
 
   errors: {

@@ -42,6 +42,7 @@ export const strings = {
     noAccount: 'I have an invite instead',
     signInTitle: 'Welcome back',
     signInLead: 'Sign in with the name and password of your account.',
+    signInAt: (host: string) => `Sign in with the name and password of your account on ${host}.`,
     signIn: 'Sign in',
     signingIn: 'Signing in…',
     server: 'Server address',
@@ -86,11 +87,63 @@ export const strings = {
     offline: 'Connection to the server lost. Reconnecting…',
     offlineInCall: 'Connection to the server lost. Your call goes on; reconnecting…',
     retryNow: 'Reconnect now',
+    states: {
+      connecting: 'connecting',
+      online: 'online',
+      reconnecting: 'reconnecting',
+      offline: 'offline',
+      signedOut: 'signed out',
+      incompatible: 'another version',
+    },
     incompatible:
       'This server speaks another version of the protocol. Update the app or the server.',
   },
 
+  /** The servers and guilds at the edge of the window. */
+  rail: {
+    label: 'Servers and guilds',
+    add: 'Add a server or guild',
+    call: 'your call is here',
+  },
+
+  server: {
+    signInAgain: 'Sign in again',
+    signOut: 'Sign out…',
+    signOutConfirm: (host: string) => `Sign out of ${host}?`,
+    signOutLead: 'The server stays in the list, so that you can sign in again.',
+    signOutPageLead: 'You can sign in again with your name and password.',
+    signOutDo: 'Sign out',
+    remove: 'Remove server…',
+    removeConfirm: (host: string) => `Remove ${host}?`,
+    removeLead:
+      'You are signed out there, and the server goes from this window. Your account on it stays.',
+    removeDo: 'Remove server',
+    guestLead: 'You are a guest there: this gives your name up for good, and the server goes.',
+    away: (host: string) => `${host} cannot be reached`,
+    awayLead: 'Voicehall keeps trying.',
+    awayLeadOthers: 'Voicehall keeps trying. Your other servers go on as ever.',
+    connecting: (host: string) => `Connecting to ${host}…`,
+    signedOut: (host: string) => `You are signed out of ${host}`,
+    guestGone: 'Your guest name there is gone. An invite lets you in again.',
+    byInvite: 'An invite lets you in, under a new name or with a new account.',
+    keychainShut:
+      'Logins are kept in the system’s keychain, which was not opened. Unlock it and start Voicehall again: your login may still be there.',
+  },
+
+  add: {
+    title: 'Add a server or guild',
+    what: 'Invite link or server address',
+    hint: 'With an invite you are in at once. With an address you sign in to an account you have there.',
+    pageHint: (host: string) =>
+      `This page belongs to ${host}. An invite to another server leads to a page of its own; the desktop app has several servers in one window.`,
+    malformed: 'This is neither an invite link nor a server address.',
+    noServer: 'No Voicehall server answers there. Check the address.',
+    next: 'Continue',
+    back: 'Another address',
+  },
+
   voice: {
+    goTo: (place: string) => `Go to your call: ${place}`,
     join: 'Join voice',
     joinChannel: (name: string) => `Join ${name}`,
     empty: 'Nobody is here yet',
@@ -307,8 +360,8 @@ export const strings = {
     loginUsed: (when: string) => `last used ${when}`,
     revoke: 'Sign out there',
     signOut: 'Sign out',
-    signOutConfirm: 'Sign out of this server?',
-    signOutGuestConfirm: 'Sign out and give up this guest name?',
+    oneServer:
+      'A page in a browser speaks to the server it came from, and to no other. The desktop app has several servers in one window.',
     noServers: 'You are not signed in anywhere.',
     loading: 'Loading…',
   },
@@ -339,6 +392,8 @@ export const strings = {
       switcher: 'Go to a guild, a channel or a person',
       channelUp: 'Previous channel',
       channelDown: 'Next channel',
+      guildUp: 'Previous guild',
+      guildDown: 'Next guild',
       settings: 'Settings',
       shortcuts: 'This list',
     },
@@ -355,6 +410,8 @@ export const strings = {
     deafened: 'Deafened',
     undeafened: 'Undeafened',
     back: 'Connection to the server restored',
+    backAt: (host: string) => `Connection to ${host} restored`,
+    lostAt: (host: string) => `Connection to ${host} lost`,
   },
 
   desktop: {
@@ -513,7 +570,9 @@ export const strings = {
     copied: 'Copied.',
     copyFailed: 'Could not copy. Select the text and copy it by hand.',
     guildRemoved: (name: string) => `You are no longer a member of ${name}.`,
-    signedOut: 'You were signed out.',
+    signedOut: (host: string) => `You were signed out of ${host}.`,
+    signOutUntold: (host: string) =>
+      `${host} could not be told that you signed out. To end this login, sign in there and end it in the settings.`,
     unheard: {
       muted: 'You are speaking, but you are muted.',
       mutedByModerator: 'You are speaking, but a moderator has muted you.',
