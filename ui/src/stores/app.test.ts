@@ -167,7 +167,7 @@ describe('after a start', () => {
   it('one without its login is there to be signed in to, and is not spoken to', async () => {
     await both();
     await pass(1_000);
-    world.credentials = { [A]: { token: 'ta' }, [B]: null };
+    world.credentials = { [A]: { token: 'ta' }, [B]: null, [C]: null };
     const opened = world.sockets.length;
     const app = await world.start();
     app.wake();

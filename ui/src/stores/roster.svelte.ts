@@ -22,8 +22,8 @@ export class Roster {
   async load(): Promise<void> {
     const credentials = await this.platform.storage.loadCredentials();
     const known = new Map(this.settings.current.servers.map((server) => [server.base, server]));
-    for (const base of Object.keys(credentials)) {
-      if (!known.has(base)) known.set(base, { base, user: null, guilds: [] });
+    for (const [base, login] of Object.entries(credentials)) {
+      if (login && !known.has(base)) known.set(base, { base, user: null, guilds: [] });
     }
     for (const server of known.values()) this.#put(server, credentials[server.base]?.token ?? null);
     this.remember();
