@@ -1,13 +1,18 @@
 //! The logins of this person on this device: in the system's keychain, or in a file beside the
 //! settings where there is no keychain that can be used.
 //!
-//! What is kept is one JSON document of the UI's. It is always written to its new place before it
-//! goes from its old one. Where both hold something, because a run without the keychain came
-//! between, both are joined, and the file, which is younger, wins.
+//! What is kept is one JSON document of the UI's, an object with a login for each server. It is always
+//! written to its new place before it goes from its old one. Where both hold something, because a run
+//! without the keychain came between, both are joined, and the file, which is younger, wins.
+//!
+//! Whoever signs out in such a run takes a login out of a keychain that cannot be written. So the file
+//! remembers which are gone, as `null`, until it has been joined. The UI says `null` itself for those
+//! that it never saw.
 
 use crate::keychain::{Lack, Vault};
 use crate::storage::{Document, StorageError};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,8 +27,8 @@ pub struct Credentials {
     timeout: Duration,
     /// Why they are in the file; none while they are in the keychain.
     lack: Mutex<Option<Lack>>,
-    /// One reads or writes at a time.
-    turn: tokio::sync::Mutex<()>,
+    /// One reads or writes at a time, and knows which servers had a login in this run.
+    turn: tokio::sync::Mutex<BTreeSet<String>>,
 }
 
 impl Credentials {
@@ -47,30 +52,42 @@ impl Credentials {
     /// # Errors
     /// When there is a file that cannot be read.
     pub async fn load(&self) -> Result<Option<Value>, StorageError> {
-        let _turn = self.turn.lock().await;
+        let mut known = self.turn.lock().await;
         let filed = self.file.load()?;
-        let Some(kept) = self.ask(|vault| vault.read()).await else { return Ok(filed) };
-        let Some(filed) = filed else { return Ok(kept) };
-        let joined = join(kept, filed);
-        // In the file still if the keychain does not take them.
-        self.put(&joined).await?;
-        Ok(Some(joined))
+        let kept = self.ask(|vault| vault.read()).await;
+        let loaded = match (kept, filed) {
+            (None, filed) => filed.map(without_gone),
+            (Some(kept), None) => kept,
+            (Some(kept), Some(filed)) => {
+                let joined = join(kept, filed);
+                note(&mut known, &joined);
+                // In the file still if the keychain does not take them, with those that are gone.
+                self.put(&joined, &known).await?;
+                Some(without_gone(joined))
+            }
+        };
+        loaded.iter().for_each(|value| note(&mut known, value));
+        Ok(loaded)
     }
 
-    /// Replaces the logins.
+    /// Replaces the logins. Those that are `null`, or missing and were there before, are gone.
     ///
     /// # Errors
     /// When neither the keychain nor the disk takes them.
     pub async fn save(&self, value: &Value) -> Result<(), StorageError> {
-        let _turn = self.turn.lock().await;
-        self.put(value).await
+        let mut known = self.turn.lock().await;
+        note(&mut known, value);
+        self.put(value, &known).await
     }
 
-    async fn put(&self, value: &Value) -> Result<(), StorageError> {
-        let copy = value.clone();
-        match self.ask(move |vault| vault.write(&copy)).await {
+    async fn put(&self, value: &Value, known: &BTreeSet<String>) -> Result<(), StorageError> {
+        let there = without_gone(value.clone());
+        match self.ask(move |vault| vault.write(&there)).await {
             Some(()) => self.file.remove(),
-            None => self.file.save(value),
+            None => {
+                let before = self.file.load()?.unwrap_or_default();
+                self.file.save(&with_gone(value, names(&before).chain(known.iter())))
+            }
         }
     }
 
@@ -95,6 +112,30 @@ impl Credentials {
             })
             .ok()
     }
+}
+
+/// The servers in a document, those whose login is gone among them.
+fn names(value: &Value) -> impl Iterator<Item = &String> {
+    value.as_object().into_iter().flat_map(Map::keys)
+}
+
+fn note(known: &mut BTreeSet<String>, value: &Value) {
+    known.extend(names(value).cloned());
+}
+
+/// The document, which says of every one of these servers that it does not name that its login is gone.
+fn with_gone<'a>(value: &Value, servers: impl Iterator<Item = &'a String>) -> Value {
+    let mut all: Map<_, _> = servers.map(|server| (server.clone(), Value::Null)).collect();
+    all.extend(value.as_object().cloned().unwrap_or_default());
+    Value::Object(all)
+}
+
+/// The logins that there are.
+fn without_gone(mut value: Value) -> Value {
+    if let Value::Object(logins) = &mut value {
+        logins.retain(|_, login| !login.is_null());
+    }
+    value
 }
 
 /// Both, and of a server that is in both the second.
@@ -193,8 +234,12 @@ mod tests {
                 let case = case(fake, Some(&login("a", "1")));
                 assert_eq!(case.credentials.load().await.unwrap(), Some(login("a", "1")));
                 assert_eq!(case.credentials.lack(), Some(lack));
-                case.credentials.save(&login("b", "2")).await.unwrap();
-                assert_eq!(Document::new(case.path.clone()).load().unwrap(), Some(login("b", "2")));
+                case.credentials
+                    .save(&json!({ "a": { "token": "1" }, "b": { "token": "2" } }))
+                    .await
+                    .unwrap();
+                let filed = Document::new(case.path.clone()).load().unwrap();
+                assert_eq!(filed, Some(json!({ "a": { "token": "1" }, "b": { "token": "2" } })));
             }
         }
     }
@@ -212,5 +257,42 @@ mod tests {
         case.credentials.save(&login("b", "2")).await.unwrap();
         assert_eq!(*case.vault.kept.lock().unwrap(), None);
         assert!(case.path.exists());
+    }
+
+    #[tokio::test]
+    async fn who_signs_out_without_the_keychain_stays_signed_out_once_it_opens() {
+        let kept = json!({ "a": { "token": "1" }, "b": { "token": "2" }, "c": { "token": "3" } });
+        let mut vault = Fake { kept: Mutex::new(Some(kept)), write: Some(Lack::Locked), ..Fake::default() };
+        let case = case(vault, None);
+        // It gives the logins, and is locked by the time that somebody signs out.
+        case.credentials.load().await.unwrap();
+        case.credentials.save(&json!({ "b": { "token": "2" }, "c": { "token": "3" } })).await.unwrap();
+
+        // A start later it gives nothing. The UI remembers a server that it has no login for.
+        let locked = Arc::new(Fake { read: Some(Lack::Locked), ..Fake::default() });
+        let next = Credentials::new(Document::new(case.path.clone()), locked);
+        let without_a = json!({ "b": { "token": "2" }, "c": { "token": "3" } });
+        assert_eq!(next.load().await.unwrap(), Some(without_a));
+        next.save(&json!({ "b": null, "d": { "token": "4" } })).await.unwrap();
+
+        // It is open again, with all that it had.
+        let kept = case.vault.kept.lock().unwrap().clone();
+        vault = Fake { kept: Mutex::new(kept), ..Fake::default() };
+        let vault = Arc::new(vault);
+        let open = Credentials::new(Document::new(case.path.clone()), vault.clone());
+        assert_eq!(open.load().await.unwrap(), Some(login("d", "4")));
+        assert_eq!(*vault.kept.lock().unwrap(), Some(login("d", "4")));
+        assert!(!case.path.exists());
+    }
+
+    #[tokio::test]
+    async fn who_signs_in_again_without_the_keychain_is_signed_in() {
+        let locked = Fake { read: Some(Lack::Locked), ..Fake::default() };
+        let case = case(locked, None);
+        case.credentials.load().await.unwrap();
+        case.credentials.save(&json!({ "a": null })).await.unwrap();
+        assert_eq!(case.credentials.load().await.unwrap(), Some(json!({})));
+        case.credentials.save(&login("a", "2")).await.unwrap();
+        assert_eq!(case.credentials.load().await.unwrap(), Some(login("a", "2")));
     }
 }

@@ -5,15 +5,11 @@
 import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
-import type {
-  ClientMessage,
-  Guild,
-  InvitePreview,
-  Message,
-  ServerMessage,
-  User,
-} from '../src/bindings/protocol';
+import type { ServerMessage } from '../src/bindings/protocol';
+import { PlayedServer } from './server';
 import { PlayedShell } from './shell';
+
+export * from './server';
 
 export const BASE = 'http://localhost:1';
 const DIST = join(import.meta.dirname, '../dist');
@@ -57,100 +53,36 @@ export function launch(): Promise<Browser> {
   });
 }
 
-export const ADA: User = { id: '101', name: 'Ada Lovelace', guest: false };
-
-/** A guild with something of everything. */
-export function sampleGuild(): Guild {
-  const people = ['Ada Lovelace', 'Brigitte', 'Chidi Okafor', 'Dmitri', 'Esra Yıldız', 'fern_'];
-  return {
-    id: '1',
-    name: 'The Lanterns',
-    owner: ADA.id,
-    version: 7,
-    roles: [{ id: '1', name: 'everyone', permissions: 0b1_0000_1111 }],
-    channels: [
-      { id: '11', name: 'The Hall', kind: 'voice', bitrate: 64_000 },
-      { id: '12', name: 'Workshop', kind: 'voice', bitrate: 64_000 },
-      { id: '13', name: 'Quiet corner', kind: 'voice', bitrate: 64_000 },
-      { id: '21', name: 'general', kind: 'text', bitrate: 0 },
-      { id: '22', name: 'release-planning', kind: 'text', bitrate: 0 },
-    ],
-    members: people.map((name, index) => ({
-      user: { id: `${101 + index}`, name, guest: index > 3 },
-      roles: [],
-      online: index !== 3,
-    })),
-    voiceStates: [
-      voiceState('102', '11', 8),
-      { ...voiceState('103', '11', 12), selfMute: true },
-      { ...voiceState('105', '11', 16), serverMute: true },
-      { ...voiceState('106', '12', 20), selfDeaf: true },
-    ],
-  };
-}
-
-export function voiceState(user: string, channel: string, source: number) {
-  const none = { selfMute: false, selfDeaf: false, serverMute: false, serverDeaf: false };
-  return { user, channel, session: `${source}`, source, ...none };
-}
-
-export function sampleMessages(): Message[] {
-  const now = Date.now();
-  const said: [string, number, string][] = [
-    ['102', 26 * 60, 'The new build is up. Please try it tonight and tell me what breaks.'],
-    ['103', 25 * 60, 'Will do. Notes are at https://example.org/notes/42, as always.'],
-    ['102', 42, 'Found anything?'],
-    ['102', 41, 'I am in the hall if you would rather talk.'],
-    ['105', 12, 'Two small things:\n– the meter jumps when I unplug the headset\n– mute is lovely'],
-  ];
-  return said.map(([author, minutesAgo, text], index) => ({
-    id: `${1000 + index}`,
-    channel: '21',
-    author,
-    text,
-    sentAt: now - minutesAgo * 60_000,
-  }));
-}
-
 /** A page on the played server. */
-export class Stage {
-  guilds: Guild[] = [sampleGuild()];
-  messages: Message[] = sampleMessages();
-  preview: InvitePreview = {
-    guild: '1',
-    guildName: 'The Lanterns',
-    memberCount: 6,
-    onlineCount: 5,
-    owner: false,
-  };
-  user: User = ADA;
-  /** Requests by `METHOD path`, for tests to look at. */
-  readonly requests: string[] = [];
-  /** What the page said on the gateway. */
-  readonly said: ClientMessage[] = [];
+export class Stage extends PlayedServer {
   readonly violations: string[] = [];
-  /** The gateway says nothing. */
-  mute = false;
-  /** Answers a REST call; none for the default answer. */
-  answer: (call: string, body: unknown) => { status: number; body: unknown } | null = () => null;
-  #send: ((message: ServerMessage) => void) | null = null;
-  #close: (() => void) | null = null;
-  #seq = 0;
-
+  /** Further servers by their origin, which only the app reaches. */
+  readonly #others = new Map<string, PlayedServer>();
   #settings: object = {};
   #credentials: object = {};
+  readonly #furtherLogins: Record<string, { token: string }> = {};
   /** There in the app only. */
   readonly shell: PlayedShell;
 
   private constructor(readonly page: Page) {
+    super();
+    const at = (url: string): PlayedServer | null => {
+      const base = new URL(url).origin.replace(/^ws/, 'http');
+      const server = base === BASE ? this : this.#others.get(base);
+      return server === undefined || server.down ? null : server;
+    };
     this.shell = new PlayedShell(page, {
-      http: (call, body) => this.#answerCall(call, body),
-      socket: (sendText, close) => {
+      http: (base, call, body) => at(base)?.answerCall(call, body) ?? null,
+      socket: (url, sendText, close) => {
         const send = (message: ServerMessage) => sendText(JSON.stringify(message));
-        return this.#connect(send, close);
+        return at(url)?.connect(send, close) ?? null;
       },
       credentials: () => this.#credentials,
       settings: () => this.#settings,
+      keep: ({ settings, credentials }) => {
+        this.#settings = settings ?? this.#settings;
+        this.#credentials = credentials ?? this.#credentials;
+      },
     });
   }
 
@@ -177,10 +109,28 @@ export class Stage {
     await this.page.getByTestId('guild-switcher').waitFor();
   }
 
+  /** There is a further server; the app is signed in there from its next start on, or never was. */
+  further(base: string, server: Partial<PlayedServer> = {}, signedIn = true): PlayedServer {
+    const other = Object.assign(new PlayedServer(), server);
+    this.#others.set(base, other);
+    if (signedIn) this.#furtherLogins[base] = { token: 't' };
+    return other;
+  }
+
+  /** Starts the interface again, with what it kept. */
+  async restart(): Promise<void> {
+    await this.page.goto(BASE);
+  }
+
+  /** What the app keeps on this device. */
+  get kept(): { settings: object; credentials: object } {
+    return { settings: this.#settings, credentials: this.#credentials };
+  }
+
   /** Opens the page as somebody who is signed in. */
   async enter(settings: object = {}): Promise<void> {
     this.#settings = settings;
-    this.#credentials = { [BASE]: { token: 't' } };
+    this.#credentials = { [BASE]: { token: 't' }, ...this.#furtherLogins };
     await this.page.addInitScript(
       ([base, chosen]) => {
         localStorage.setItem('voicehall.credentials', `{"${base}":{"token":"t"}}`);
@@ -189,16 +139,6 @@ export class Stage {
       [BASE, JSON.stringify(settings)] as const,
     );
     await this.page.goto(BASE);
-  }
-
-  /** Sends one event on the gateway. */
-  dispatch(event: Extract<ServerMessage, { op: 'dispatch' }>['event']): void {
-    this.#send?.({ op: 'dispatch', seq: ++this.#seq, event });
-  }
-
-  /** Cuts the gateway connection. */
-  cut(): void {
-    this.#close?.();
   }
 
   async close(): Promise<void> {
@@ -214,7 +154,7 @@ export class Stage {
       const { pathname } = new URL(route.request().url());
       if (pathname.startsWith('/api/') || pathname === '/voice/join') {
         const call = `${route.request().method()} ${pathname}`;
-        const { status, body } = this.#answerCall(call, route.request().postDataJSON());
+        const { status, body } = this.answerCall(call, route.request().postDataJSON());
         await route.fulfill({ status, json: body });
         return;
       }
@@ -226,62 +166,9 @@ export class Stage {
     });
     await this.page.routeWebSocket(/\/gateway$/, (socket) => {
       const send = (message: ServerMessage) => socket.send(JSON.stringify(message));
-      const hear = this.#connect(send, () => void socket.close({ code: 4000 }));
+      const hear = this.connect(send, (code) => void socket.close({ code }));
       socket.onMessage((text) => hear(String(text)));
     });
-  }
-
-  /** A gateway socket is open; returns what hears the page. */
-  #connect(send: (message: ServerMessage) => void, close: () => void): (text: string) => void {
-    this.#send = send;
-    this.#close = close;
-    send({ op: 'hello', protocol: 1, heartbeatIntervalMs: 30_000 });
-    return (text) => this.#hear(JSON.parse(text) as ClientMessage, send);
-  }
-
-  #answerCall(call: string, body: unknown): { status: number; body: unknown } {
-    this.requests.push(call);
-    return this.#respond(call, body);
-  }
-
-  #hear(message: ClientMessage, send: (message: ServerMessage) => void): void {
-    this.said.push(message);
-    if (this.mute) return;
-    if (message.op === 'identify') {
-      this.#seq = 0;
-      send({ op: 'ready', session: '1', user: this.user, guilds: this.guilds });
-    } else if (message.op === 'resume') {
-      send({ op: 'resumed', seq: this.#seq });
-    } else if (message.op === 'voiceJoin') {
-      send({ op: 'voiceTicket', nonce: message.nonce, session: '5', node: '', ticket: 'ticket' });
-    } else if (message.op === 'voiceModerate') {
-      send({ op: 'ack', nonce: message.nonce });
-    }
-  }
-
-  #respond(call: string, body: unknown): { status: number; body: unknown } {
-    const own = this.answer(call, body);
-    if (own) return own;
-    const found = (answer: unknown) => ({ status: 200, body: answer });
-    if (call.startsWith('GET /api/invites/')) return found(this.preview);
-    if (call === 'POST /api/guests') return found({ token: 't', user: this.user });
-    if (call === 'POST /api/guilds/1/invites') {
-      return found({ code: 'Xk29sQ', guild: '1', expiresAt: null, usesLeft: null });
-    }
-    if (call === 'GET /api/logins') {
-      const usedAt = Date.now() - 3_600_000;
-      const login = { createdAt: usedAt, usedAt };
-      return found([
-        { id: '1', current: true, ...login },
-        { id: '2', current: false, ...login },
-      ]);
-    }
-    if (call === 'GET /api/channels/21/messages') return found(this.messages);
-    if (call === 'POST /api/channels/21/messages') {
-      const { text } = body as { text: string };
-      return found({ id: '2000', channel: '21', author: this.user.id, text, sentAt: Date.now() });
-    }
-    return { status: 404, body: { code: 'notFound', message: call } };
   }
 }
 

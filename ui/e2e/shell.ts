@@ -16,11 +16,17 @@ export const OUTPUTS: AudioDevice[] = [{ id: 'phones', name: 'Arctis Nova headph
 
 /** What the shell needs of those who play the server. */
 export interface Doors {
-  http(call: string, body: unknown): { status: number; body: unknown };
-  /** A gateway socket was opened: what to do with what it says. */
-  socket(send: (text: string) => void, close: () => void): (text: string) => void;
+  /** None where no server answers. */
+  http(base: string, call: string, body: unknown): { status: number; body: unknown } | null;
+  /** A gateway socket was opened: what to do with what it says; none where no server answers. */
+  socket(
+    url: string,
+    send: (text: string) => void,
+    close: (code: number) => void,
+  ): ((text: string) => void) | null;
   credentials(): unknown;
   settings(): unknown;
+  keep(what: { settings?: object; credentials?: object }): void;
 }
 
 type Args = Record<string, unknown>;
@@ -36,7 +42,10 @@ export class PlayedShell {
   /** What the shell says of itself. */
   surroundings = { version: '0.1.0', system: 'linux x86_64', webview: '2.50', log: ['a line'] };
   #engine: ((message: unknown) => void) | null = null;
-  #sockets = new Map<number, (text: string) => void>();
+  readonly #sockets = new Map<number, (text: string) => void>();
+  #lastSocket = 0;
+  #link: string | null = null;
+  readonly #listeners: [event: string, callback: number][] = [];
 
   constructor(
     private readonly page: Page,
@@ -82,19 +91,35 @@ export class PlayedShell {
       case 'diagnostics':
         return this.surroundings;
       case 'settings_load':
+        // The first that a page asks for: what listened before is gone.
+        this.#listeners.length = 0;
         return this.doors.settings();
       case 'credentials_load':
         return this.doors.credentials();
       case 'http': {
-        const { method, path, body } = args['request'] as {
+        const { base, method, path, body } = args['request'] as {
+          base: string;
           method: string;
           path: string;
           body: unknown;
         };
-        return this.doors.http(`${method} ${path}`, body);
+        const answer = this.doors.http(base, `${method} ${path}`, body);
+        if (!answer) throw new Error('no answer');
+        return answer;
       }
       case 'socket_open':
-        return this.#openSocket(this.#channel(args['channel']));
+        return this.#openSocket(args['url'] as string, this.#channel(args['channel']));
+      case 'settings_save':
+        this.doors.keep({ settings: args['settings'] as object });
+        return null;
+      case 'credentials_save':
+        this.doors.keep({ credentials: args['credentials'] as object });
+        return null;
+      case 'launch_link':
+        return this.#takeLink();
+      case 'plugin:event|listen':
+        this.#listeners.push([args['event'] as string, args['handler'] as number]);
+        return 0;
       case 'socket_send':
         this.#sockets.get(args['id'] as number)?.(args['text'] as string);
         return null;
@@ -119,13 +144,36 @@ export class PlayedShell {
     }
   }
 
-  #openSocket(emit: (message: unknown) => void): number {
-    const id = this.#sockets.size + 1;
-    emit({ type: 'open' });
+  /** The desktop opens a link with the app that runs. */
+  open(link: string): void {
+    this.#link = link;
+    for (const [event, id] of this.#listeners) {
+      if (event === 'shell') this.#call(id, { event, id, payload: { type: 'link' } });
+    }
+  }
+
+  #takeLink(): string | null {
+    const link = this.#link;
+    this.#link = null;
+    return link;
+  }
+
+  #openSocket(url: string, emit: (message: unknown) => void): number {
+    const id = ++this.#lastSocket;
+    const opening: string[] = [];
+    let open = false;
     const hear = this.doors.socket(
-      (text) => emit({ type: 'message', text }),
-      () => emit({ type: 'close', code: 4000, reason: '' }),
+      url,
+      (text) => (open ? emit({ type: 'message', text }) : opening.push(text)),
+      (code) => emit({ type: 'close', code, reason: '' }),
     );
+    if (hear === null) {
+      emit({ type: 'close', code: 1006, reason: 'no answer' });
+      return id;
+    }
+    emit({ type: 'open' });
+    open = true;
+    for (const text of opening) emit({ type: 'message', text });
     this.#sockets.set(id, hear);
     return id;
   }
@@ -136,19 +184,23 @@ export class PlayedShell {
     let index = 0;
     return (message) => {
       const data = { index: index++, message };
-      // A page that is being closed hears nothing more.
-      void this.page
-        .evaluate(
-          ([id, data]) =>
-            (
-              window as unknown as {
-                __TAURI_INTERNALS__: { runCallback: (id: number, data: unknown) => void };
-              }
-            ).__TAURI_INTERNALS__.runCallback(id, data),
-          [id, data] as const,
-        )
-        .catch(() => undefined);
+      this.#call(id, data);
     };
+  }
+
+  /** Runs a callback of the page; one that is being closed hears nothing more. */
+  #call(id: number, data: unknown): void {
+    void this.page
+      .evaluate(
+        ([id, data]) =>
+          (
+            window as unknown as {
+              __TAURI_INTERNALS__: { runCallback: (id: number, data: unknown) => void };
+            }
+          ).__TAURI_INTERNALS__.runCallback(id, data),
+        [id, data] as const,
+      )
+      .catch(() => undefined);
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Page } from 'playwright-core';
 import type { CallStats } from '../src/bindings/protocol';
 import { BASE, voiceState, type Stage } from './fixture';
+import { door, node, OLD, several, WORK, write } from './several';
 import { OWN_SOURCE } from './shell';
 
 export interface View {
@@ -338,6 +339,133 @@ export const VIEWS: View[] = [
     app: true,
     open: async (stage) => {
       await section(stage, 'account');
+      await stage.page.getByTestId('login').first().waitFor();
+    },
+  },
+  {
+    name: 'join a guild in a browser',
+    app: false,
+    open: async (stage) => {
+      await stage.signedIn();
+      await click(stage.page, 'guild-switcher');
+      await stage.page.getByTestId('join-guild-open').click();
+    },
+  },
+  {
+    name: 'several servers',
+    app: true,
+    open: async (stage) => {
+      write((await several(stage, { membersShown: true })).play);
+      await door(stage, 'Moth Club').and(stage.page.locator('[data-unread=true]')).waitFor();
+    },
+  },
+  {
+    name: 'several servers in a call elsewhere',
+    app: true,
+    open: async (stage) => {
+      await several(stage);
+      await channel(stage.page, 'The Hall').click();
+      await stage.page.locator('[data-voice-state=connected]').waitFor();
+      const back = stage.page.getByTestId('back');
+      if (await back.isVisible()) await back.click();
+      await door(stage, 'Moth Club').click();
+      await stage.page.getByTestId('call-place').waitFor();
+    },
+  },
+  {
+    name: 'server menu',
+    app: true,
+    open: async (stage) => {
+      await several(stage);
+      await node(stage, WORK).click();
+      await stage.page.getByTestId('server-menu').waitFor();
+    },
+  },
+  {
+    name: 'server away',
+    app: true,
+    open: async (stage) => {
+      await several(stage);
+      await door(stage, 'Analytical Engines').click();
+      await stage.page.getByTestId('pane-wake').waitFor();
+    },
+  },
+  {
+    name: 'server signed out',
+    app: true,
+    open: async (stage) => {
+      await several(stage);
+      await door(stage, 'Poets').click();
+      await stage.page.getByTestId('sign-in-name').waitFor();
+    },
+  },
+  {
+    name: 'server signed out by invite',
+    app: true,
+    open: async (stage) => {
+      await several(stage);
+      await door(stage, 'Poets').click();
+      await stage.page.getByTestId('other-way').click();
+      await stage.page.getByTestId('invite-link').waitFor();
+    },
+  },
+  {
+    name: 'remove a server',
+    app: true,
+    open: async (stage) => {
+      await several(stage);
+      await node(stage, WORK).click();
+      await stage.page.getByTestId('server-remove').click();
+      await stage.page.getByTestId('confirm').waitFor();
+    },
+  },
+  {
+    name: 'add a server',
+    app: true,
+    open: async (stage) => {
+      await several(stage);
+      await stage.page.getByTestId('rail-add').click();
+      await stage.page.getByTestId('join-guild-link').fill('what now');
+      await stage.page.getByTestId('add-continue').click();
+      await stage.page.getByRole('alert').waitFor();
+    },
+  },
+  {
+    name: 'add a server by invite',
+    app: true,
+    open: async (stage) => {
+      await several(stage);
+      stage.shell.open(`voicehall://join/${new URL(OLD).host}/abc`);
+      await stage.page.getByTestId('invite-preview').waitFor();
+    },
+  },
+  {
+    name: 'add a server by address',
+    app: true,
+    open: async (stage) => {
+      await several(stage);
+      await stage.page.getByTestId('rail-add').click();
+      await stage.page.getByTestId('join-guild-link').fill('old.example.org');
+      await stage.page.getByTestId('add-continue').click();
+      await stage.page.getByTestId('sign-in-name').waitFor();
+    },
+  },
+  {
+    name: 'quick switcher of several servers',
+    app: true,
+    open: async (stage) => {
+      await several(stage);
+      await stage.page.keyboard.press('Control+k');
+      await stage.page.keyboard.type('hall');
+    },
+  },
+  {
+    name: 'settings account of several servers',
+    app: true,
+    open: async (stage) => {
+      await several(stage);
+      await stage.page.getByTestId('settings-open').click();
+      await stage.page.getByTestId('settings-account').click();
       await stage.page.getByTestId('login').first().waitFor();
     },
   },

@@ -12,6 +12,8 @@ use std::process::Command;
 #[derive(Debug)]
 pub struct Server {
     process: Process,
+    /** Its folder, and its log. */
+    name: String,
     port: u16,
     owner_code: String,
     invite_code: String,
@@ -20,7 +22,12 @@ pub struct Server {
 impl Server {
     /// Starts a server on loopback.
     pub fn start(rig: &Rig) -> Self {
-        Self::run(rig, rig.product("voicehall-server"), "127.0.0.1")
+        Self::start_another(rig, "server")
+    }
+
+    /// Starts one beside others, which goes by another name than theirs.
+    pub fn start_another(rig: &Rig, name: &str) -> Self {
+        Self::run(rig, rig.product("voicehall-server"), name, "127.0.0.1")
     }
 
     /// Starts a server on the host of a network, for the clients that the network has by now.
@@ -28,32 +35,42 @@ impl Server {
         let mut command = network.server().wrap(rig, rig.product("voicehall-server"));
         let addresses: Vec<_> = clients.iter().map(|client| client.server.to_string()).collect();
         command.env("VOICEHALL_VOICE_ADVERTISE", addresses.join(","));
-        Self::run(rig, command, "0.0.0.0")
+        Self::run(rig, command, "server", "0.0.0.0")
     }
 
-    fn run(rig: &Rig, command: Command, address: &str) -> Self {
-        let (owner, invite) = (rig.path("owner-link"), rig.path("invite-link"));
-        let (process, port) = Self::serve(rig, command, address, 0);
+    fn run(rig: &Rig, command: Command, name: &str, address: &str) -> Self {
+        let (process, port) = Self::serve(rig, command, name, address, 0);
+        let [owner, invite] = links(name).map(|link| rig.path(&link));
         let code = |path| {
             let link = std::fs::read_to_string(path).expect("the server wrote its links");
             link.trim().rsplit('/').next().expect("a link ends with a code").to_owned()
         };
-        Self { process, port, owner_code: code(owner), invite_code: code(invite) }
+        Self { process, name: name.to_owned(), port, owner_code: code(owner), invite_code: code(invite) }
     }
 
     /// Stops a server on loopback as an operator does, and starts it again on its port.
     pub fn restart(&mut self, rig: &Rig) {
+        self.stop();
+        self.resume(rig);
+    }
+
+    /// Stops it as an operator does.
+    pub fn stop(&mut self) {
         self.process.signal(Signal::SIGTERM);
         assert!(self.process.wait().success(), "the server stops in good order");
+    }
+
+    /// Starts a server on loopback that was stopped again, on its port.
+    pub fn resume(&mut self, rig: &Rig) {
         let command = rig.product("voicehall-server");
-        (self.process, _) = Self::serve(rig, command, "127.0.0.1", self.port);
+        (self.process, _) = Self::serve(rig, command, &self.name, "127.0.0.1", self.port);
     }
 
     /// Runs it, and waits until it says where it is.
-    fn serve(rig: &Rig, mut command: Command, address: &str, port: u16) -> (Process, u16) {
-        command.args(["serve", "--data"]).arg(rig.path("server"));
-        command.arg("--owner-link-file").arg(rig.path("owner-link"));
-        command.arg("--invite-link-file").arg(rig.path("invite-link"));
+    fn serve(rig: &Rig, mut command: Command, name: &str, address: &str, port: u16) -> (Process, u16) {
+        let [owner, invite] = links(name).map(|link| rig.path(&link));
+        command.args(["serve", "--data"]).arg(rig.path(name));
+        command.arg("--owner-link-file").arg(owner).arg("--invite-link-file").arg(invite);
         command.env("VOICEHALL_HTTP_LISTEN", format!("{address}:{port}"));
         command.env("VOICEHALL_VOICE_BIND", address);
         command.env("VOICEHALL_VOICE_PORT", "0");
@@ -62,8 +79,8 @@ impl Server {
             command.env(format!("VOICEHALL_LIMITS_{limit}_PER_MINUTE"), "0");
         }
         // A server before this one has written into the same log.
-        let written = std::fs::read(rig.path("logs/server.log")).map_or(0, |log| log.len());
-        let mut process = rig.start(command, "server");
+        let written = std::fs::read(rig.path(&format!("logs/{name}.log"))).map_or(0, |log| log.len());
+        let mut process = rig.start(command, name);
         let origin = wait::until("the server is up", || {
             process.assert_alive();
             let log = process.log();
@@ -132,4 +149,9 @@ impl Server {
         let first = values.next().unwrap_or_else(|| panic!("no figure {name} in:\n{text}"));
         first + values.sum::<f64>()
     }
+}
+
+/// Where a server writes the link for its owner, and the one for everybody.
+fn links(name: &str) -> [String; 2] {
+    ["owner", "invite"].map(|kind| format!("{name}-{kind}-link"))
 }

@@ -5,6 +5,7 @@ use std::process::Output;
 use voicehall_test_e2e::app::App;
 use voicehall_test_e2e::place::{Headset, Place};
 use voicehall_test_e2e::rig::Rig;
+use voicehall_test_e2e::server::Server;
 use voicehall_test_e2e::session::Session;
 use voicehall_test_e2e::speech::{Voice, speak};
 use voicehall_test_e2e::wait;
@@ -56,6 +57,60 @@ async fn a_link_leads_a_first_run_in_and_opens_the_app_that_runs() {
     assert!(open().status.success());
     alice.see("[data-testid='main']").await;
     assert_eq!(windows_seen(&rig), 1);
+}
+
+/// Waits until the rail says of a server that it is in this state.
+async fn see_connection(app: &App, server: &Server, state: &str) {
+    let host = server.origin().replace("http://", "");
+    app.see(&format!("[data-testid='rail-server'][data-server='{host}'][data-connection='{state}']")).await;
+}
+
+/// Waits until a server's guild is in the rail, with this attribute.
+async fn see_door(app: &App, server: &Server, attribute: &str) {
+    let host = server.origin().replace("http://", "");
+    app.see(&format!("[data-testid='rail-guild'][data-server='{host}'][{attribute}]")).await;
+}
+
+#[tokio::test]
+async fn two_servers_are_in_one_window_and_a_call_on_one_outlives_the_other() {
+    let rig = Rig::new();
+    let place = Place::new(&rig);
+    let headset = Headset::new(&place.sound, "alice");
+    let mut other = Server::start_another(&rig, "other");
+    let alice = place.app(&rig, "Alice", &headset).await;
+
+    // A link to another server, opened in the middle of a call.
+    let link = app_link(&other.invite());
+    let opened = alice.session().product(&rig, "voicehall").arg(&link).output().expect("it runs");
+    assert!(opened.status.success(), "{}", String::from_utf8_lossy(&opened.stderr));
+    alice.see("[data-testid='invite-preview']").await;
+    alice.come_in_as("Alicia").await;
+    see_door(&alice, &other, "aria-current='page'").await;
+    see_door(&alice, &place.server, "data-call='true'").await;
+    alice.see_voice_state("connected").await;
+    for (server, calls) in [(&place.server, 1.0), (&other, 0.0)] {
+        assert_eq!(server.metric("voicehall_gateway_connections").await, 1.0);
+        assert_eq!(server.metric("voicehall_voice_sessions").await, calls);
+    }
+
+    // One goes away: it is said, and the call on the other goes on.
+    other.stop();
+    see_connection(&alice, &other, "offline").await;
+    see_connection(&alice, &place.server, "online").await;
+    alice.see_voice_state("connected").await;
+    assert_eq!(place.server.metric("voicehall_voice_sessions").await, 1.0);
+
+    // After a start both are there, though one does not answer yet.
+    let session = alice.close().await;
+    let alice = App::open_in(&rig, "Alice", session, &[]).await;
+    see_connection(&alice, &place.server, "online").await;
+    see_connection(&alice, &other, "offline").await;
+    see_door(&alice, &other, "aria-current='page'").await;
+    alice.see("[data-testid='server-pane'][data-connection='offline']").await;
+    other.resume(&rig);
+    see_connection(&alice, &other, "online").await;
+    alice.see("[data-testid='channel'][data-name='Lobby']").await;
+    alice.see("[data-testid='own-name'][title='Alicia']").await;
 }
 
 #[tokio::test]

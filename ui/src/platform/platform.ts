@@ -78,8 +78,8 @@ export interface Storage {
   saveCredentials(credentials: Credentials): Promise<void>;
 }
 
-/** The login of each server, by its origin. */
-export type Credentials = Record<string, { token: string }>;
+/** The login of each server, by its origin; null for one that was given up. */
+export type Credentials = Record<string, { token: string } | null>;
 
 export interface HttpRequest {
   method: 'GET' | 'POST' | 'DELETE';

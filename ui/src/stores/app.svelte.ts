@@ -1,10 +1,11 @@
 import type { Channel, Guild, GuildId, SignedIn } from '../bindings/protocol';
 import { failureOf, parseInviteLink, Rest, type InviteLink } from '../gateway';
-import type { Credentials, Platform } from '../platform';
+import type { Platform } from '../platform';
 import { Desktop } from './desktop.svelte';
 import { channelOf } from './guild';
 import { Notices } from './notices.svelte';
-import { Server } from './server.svelte';
+import { Roster } from './roster.svelte';
+import type { Server, ServerHandlers } from './server.svelte';
 import { Settings } from './settings.svelte';
 import { Voice } from './voice.svelte';
 
@@ -27,15 +28,20 @@ export class App {
   /** The desktop around the app; none in a browser. */
   readonly desktop: Desktop | null;
   loaded = $state(false);
-  servers = $state.raw<readonly Server[]>([]);
+  readonly #roster: Roster;
+  /** A way to a further server or guild is being asked for. */
+  adding = $state(false);
   /** An invite that was opened and neither followed nor dismissed. */
   invite = $state.raw<InviteLink | null>(null);
   /** The guild that the opened invite leads to, once its server said so. */
   #invited: GuildId | null = null;
   #place = $state.raw<{ base: string; guild: GuildId | null; channel: string | null } | null>(null);
+  /** The channel in which people were last, by server and guild. */
+  readonly #lastChannels = new Map<string, string>();
 
   constructor(readonly platform: Platform) {
     this.settings = new Settings(platform.storage);
+    this.#roster = new Roster(platform, this.settings, (server) => this.#handlersFor(server));
     this.voice = new Voice(platform.engine, this.settings);
     this.desktop = platform.shell && new Desktop(this, platform.shell);
     this.voice.onUnheard = (why) => this.notices.show({ kind: 'unheard', why });
@@ -44,29 +50,47 @@ export class App {
   async start(): Promise<void> {
     await this.settings.load();
     this.voice.start();
-    const credentials = await this.platform.storage.loadCredentials();
     this.#place = this.settings.current.place;
-    for (const [base, { token }] of Object.entries(credentials)) this.#connect(base, token);
-    this.#openInvite(await this.platform.initialLink());
-    this.platform.onLink((link) => this.#openInvite(link));
-    this.platform.onWake(() => {
-      for (const server of this.servers) server.gateway.wake();
-    });
+    await this.#roster.load();
+    const link = await this.platform.initialLink();
+    if (link !== null) this.openInvite(link);
+    this.platform.onLink((link) => this.openInvite(link));
+    this.platform.onWake(() => this.wake());
     this.loaded = true;
     void this.desktop?.start();
   }
 
-  /** The guild on the screen; the first there is when nothing was chosen, or it is gone. */
-  get selection(): Selection | null {
+  get servers(): readonly Server[] {
+    return this.#roster.servers;
+  }
+
+  /** Whether further servers can be added: a page in a browser speaks to the one it came from. */
+  get takesServers(): boolean {
+    return this.platform.homeServer === null;
+  }
+
+  /** The server on the screen: the chosen one, even while it is away, or else one that is there. */
+  get here(): Server | null {
     const chosen = this.servers.find(({ base }) => base === this.#place?.base);
+    return (
+      chosen ?? this.servers.find(({ guilds }) => guilds.length > 0) ?? this.servers[0] ?? null
+    );
+  }
+
+  /** The guild that was chosen, whether or not it is there. */
+  get wantedGuild(): GuildId | null {
+    return this.#place?.guild ?? null;
+  }
+
+  /** The guild on the screen; the first of its server when none was chosen, or it is gone. */
+  get selection(): Selection | null {
+    const server = this.here;
     const place = this.#place;
     // After an invite was followed, its guild is known by the channel, or as the only one.
-    const chosenGuild =
-      chosen?.guilds.find(({ id }) => id === place?.guild) ??
-      chosen?.guilds.find((guild) => place?.channel && channelOf(guild, place.channel)) ??
-      chosen?.guilds[0];
-    const server = chosenGuild ? chosen : this.servers.find(({ guilds }) => guilds.length > 0);
-    const guild = chosenGuild ?? server?.guilds[0];
+    const guild =
+      server?.guilds.find(({ id }) => id === place?.guild) ??
+      server?.guilds.find((guild) => place?.channel && channelOf(guild, place.channel)) ??
+      server?.guilds[0];
     if (!server || !guild) return null;
     const channel =
       (place?.channel && channelOf(guild, place.channel)) ||
@@ -75,8 +99,15 @@ export class App {
     return { server, guild, channel: channel ?? null };
   }
 
-  select(server: Server, guild: GuildId, channel: string | null = null): void {
-    this.#look({ base: server.base, guild, channel });
+  /** Shows a guild, where no channel is named with the one that was last shown of it. */
+  select(server: Server, guild: GuildId | null, channel: string | null = null): void {
+    const key = `${server.base} ${guild ?? ''}`;
+    if (channel !== null) this.#lastChannels.set(key, channel);
+    this.#look({
+      base: server.base,
+      guild,
+      channel: channel ?? this.#lastChannels.get(key) ?? null,
+    });
   }
 
   rest(base: string): Rest {
@@ -84,25 +115,49 @@ export class App {
   }
 
   serverAt(base: string): Server | undefined {
-    return this.servers.find((server) => server.base === base);
+    return this.#roster.at(base);
   }
 
-  /** Takes a fresh login; a login to the same server that was there before is replaced. */
-  async signedIn(base: string, { token }: SignedIn): Promise<void> {
+  /** The server with this address, if one is signed in there. */
+  accountAt(base: string): Server | undefined {
+    const server = this.serverAt(base);
+    return server?.signedOut ? undefined : server;
+  }
+
+  /**
+   * Takes a fresh login; a login to the same server that was there before is replaced. One that
+   * was made by an invite has followed it; after any other, an open invite is still to be followed.
+   */
+  async signedIn(base: string, { token }: SignedIn, byInvite: boolean): Promise<void> {
     const before = this.serverAt(base);
-    if (before) this.#disconnect(before);
-    this.#connect(base, token);
-    const channel = this.invite?.base === base ? this.invite.channel : null;
-    this.#look({ base, guild: null, channel });
-    this.dismissInvite();
-    await this.#saveCredentials();
+    if (before) this.voice.onServerGone(before);
+    const invite = this.invite?.base === base ? this.invite : null;
+    const saved = this.#roster.signIn(base, token);
+    this.#look({ base, guild: null, channel: byInvite ? (invite?.channel ?? null) : null });
+    if (byInvite || !invite) this.dismissInvite();
+    const server = this.serverAt(base);
+    if (server && invite && !byInvite) void this.#askWhereItLeads(server, invite);
+    await saved;
   }
 
+  /** Gives up the login. A guest could not come back, nor does a page have another server to show. */
   async signOut(server: Server): Promise<void> {
-    // Where the server cannot be told, the login stays valid there; it can be revoked elsewhere.
-    await server.rest.signOut().catch(() => undefined);
-    this.#disconnect(server);
-    await this.#saveCredentials();
+    if (server.known.user?.guest || !this.takesServers) {
+      await this.remove(server);
+      return;
+    }
+    this.voice.onServerGone(server);
+    const told = this.#tellSignOut(server);
+    await this.#roster.signOut(server);
+    await told;
+  }
+
+  /** Signs out where one is signed in, and forgets the server. */
+  async remove(server: Server): Promise<void> {
+    this.voice.onServerGone(server);
+    const told = this.#tellSignOut(server);
+    await this.#roster.remove(server);
+    await told;
   }
 
   /** Joins a guild of a server on which one is signed in. */
@@ -114,9 +169,31 @@ export class App {
     this.dismissInvite();
   }
 
+  /** Follows a link to where one is a member, or asks whether to follow it. */
+  openInvite(link: string): void {
+    const invite = parseInviteLink(link);
+    if (!invite) return;
+    this.invite = invite;
+    this.#invited = null;
+    const server = this.accountAt(invite.base);
+    if (server) void this.#askWhereItLeads(server, invite);
+  }
+
   dismissInvite(): void {
+    this.adding = false;
     this.invite = null;
     this.platform.forgetLink();
+  }
+
+  /** The invite leads nowhere: another link may. */
+  askForAnotherLink(): void {
+    this.dismissInvite();
+    this.adding = this.servers.length > 0;
+  }
+
+  /** Tries at once to reach every server that is away. */
+  wake(): void {
+    for (const server of this.servers) server.gateway.wake();
   }
 
   async copy(text: string): Promise<void> {
@@ -133,15 +210,6 @@ export class App {
     }
   }
 
-  #openInvite(link: string | null): void {
-    const invite = link === null ? null : parseInviteLink(link);
-    if (!invite) return;
-    this.invite = invite;
-    this.#invited = null;
-    const server = this.serverAt(invite.base);
-    if (server) void this.#askWhereItLeads(server, invite);
-  }
-
   async #askWhereItLeads(server: Server, invite: InviteLink): Promise<void> {
     // Why an invite cannot be followed is told where it is shown.
     const preview = await server.rest.preview(invite.code).catch(() => null);
@@ -156,7 +224,7 @@ export class App {
    */
   #goWhereOneIs(): void {
     const { invite } = this;
-    const server = invite && this.serverAt(invite.base);
+    const server = invite && this.accountAt(invite.base);
     if (!server || this.#invited === null || !server.guild(this.#invited)) return;
     this.select(server, this.#invited, invite.channel);
     this.dismissInvite();
@@ -167,35 +235,31 @@ export class App {
     this.settings.set({ place });
   }
 
-  #connect(base: string, token: string): void {
-    const server = new Server(this.platform, base, token, {
+  #handlersFor(server: () => Server): ServerHandlers {
+    return {
       changed: () => {
+        this.#roster.remember();
         this.voice.onGuilds();
         this.#goWhereOneIs();
       },
-      online: () => this.voice.onServerOnline(server),
+      online: () => this.voice.onServerOnline(server()),
       signedOut: () => {
-        this.notices.show({ kind: 'signedOut' });
-        this.#disconnect(server);
-        void this.#saveCredentials();
+        this.notices.show({ kind: 'signedOut', host: server().host });
+        this.voice.onServerGone(server());
+        void this.#roster.signOut(server());
       },
       guildRemoved: (name) => this.notices.show({ kind: 'guildRemoved', name }),
       voiceEnded: (session, reason) => this.voice.onEnded(session, reason),
-      message: (message) => this.desktop?.onMessage(server, message),
+      message: (message) => this.desktop?.onMessage(server(), message),
+    };
+  }
+
+  /** Where the server cannot be told, the login stays valid there; it can be revoked elsewhere. */
+  async #tellSignOut({ host, rest, token }: Server): Promise<void> {
+    if (token === null) return;
+    await rest.signOut().catch((error: unknown) => {
+      if (failureOf(error) === 'unauthorized') return;
+      this.notices.show({ kind: 'signOutUntold', host });
     });
-    this.servers = [...this.servers, server];
-    server.gateway.start();
-  }
-
-  #disconnect(server: Server): void {
-    this.voice.onServerGone(server);
-    server.gateway.stop();
-    this.servers = this.servers.filter((other) => other !== server);
-  }
-
-  #saveCredentials(): Promise<void> {
-    const credentials: Credentials = {};
-    for (const { base, token } of this.servers) credentials[base] = { token };
-    return this.platform.storage.saveCredentials(credentials);
   }
 }

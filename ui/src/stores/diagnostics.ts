@@ -3,7 +3,7 @@ import type { App } from './app.svelte';
 import { redact } from './redact';
 
 /** Settings that say where somebody is and with whom, rather than how the app is set up. */
-const PRIVATE_SETTINGS: readonly string[] = ['place', 'volumes'];
+const PRIVATE_SETTINGS: readonly string[] = ['place', 'servers', 'volumes'];
 
 /**
  * A report on this app for whoever helps: versions, devices, settings, the state of things, and
@@ -26,8 +26,8 @@ export async function diagnosticsOf(app: App): Promise<string> {
     ],
     [
       'Servers',
-      app.servers.map(({ status, guilds }, index) => {
-        return `${index + 1}: ${versions[index]}, ${status.state}, guilds: ${guilds.length}`;
+      app.servers.map(({ connection, guilds }, index) => {
+        return `${index + 1}: ${versions[index]}, ${connection}, guilds: ${guilds.length}`;
       }),
     ],
     [

@@ -9,7 +9,7 @@ export type Notice =
   | { kind: 'copyFailed' }
   | { kind: 'guildRemoved'; name: string }
   | { kind: 'unheard'; why: Unheard }
-  | { kind: 'signedOut' };
+  | { kind: 'signedOut' | 'signOutUntold'; host: string };
 
 export interface Toast {
   id: number;

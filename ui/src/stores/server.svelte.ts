@@ -13,6 +13,31 @@ import type { Platform } from '../platform';
 import { applyChange } from './guild';
 import { ChannelLog } from './messages.svelte';
 
+/** What is remembered of a server, so that it has a name and a place while it is away. */
+export interface KnownServer {
+  /** Its origin. */
+  base: string;
+  /** The account that is, or was, signed in there. */
+  user: User | null;
+  guilds: readonly Pick<Guild, 'id' | 'name'>[];
+}
+
+/** How a server can be reached. */
+export type Connection =
+  /** The first attempt since the app started is on its way. */
+  | 'connecting'
+  | 'online'
+  /** It was there a moment ago. */
+  | 'reconnecting'
+  /** It has not answered for a while, and is still being tried. */
+  | 'offline'
+  | 'signedOut'
+  /** It speaks another version of the protocol. */
+  | 'incompatible';
+
+/** Attempts in a row that fail before a server is away, and not only interrupted. */
+const LOSSES_MAX = 3;
+
 /** What a server tells those who look after all of them. */
 export interface ServerHandlers {
   /** A guild changed, or all did. */
@@ -27,7 +52,7 @@ export interface ServerHandlers {
   message(message: Message): void;
 }
 
-/** One server on which one is signed in: its guilds, kept up to date by its gateway. */
+/** One server, and the account one has there: its guilds, kept up to date by its gateway. */
 export class Server {
   status = $state.raw<GatewayStatus>({ state: 'connecting' });
   /** None until the first snapshot. */
@@ -40,25 +65,67 @@ export class Server {
   /** Text channels in which something was written that nobody has looked at. */
   unread = $state.raw<readonly ChannelId[]>([]);
   readonly #logs = new Map<ChannelId, ChannelLog>();
+  #met = false;
+  /** Attempts that failed since it was online. */
+  #losses = 0;
 
   constructor(
     platform: Platform,
-    readonly base: string,
-    readonly token: string,
+    private readonly before: KnownServer,
+    /** None where one is signed out: it is not spoken to. */
+    readonly token: string | null,
     private readonly handlers: ServerHandlers,
   ) {
-    this.rest = new Rest(platform, base, token);
-    this.gateway = new GatewaySession(platform, base, token, {
+    this.rest = new Rest(platform, this.base, token);
+    this.gateway = new GatewaySession(platform, this.base, token ?? '', {
       status: (status) => this.#onStatus(status),
       ready: ({ user, guilds }) => {
         this.user = user;
         this.guilds = guilds;
+        this.#met = true;
         for (const log of this.#logs.values()) log.invalidate();
         if (this.#openChannel !== null) void this.log(this.#openChannel).refresh();
         this.handlers.changed();
       },
       event: (event) => this.#onEvent(event),
     });
+  }
+
+  start(): void {
+    if (this.token !== null) {
+      this.gateway.start();
+      return;
+    }
+    this.gateway.stop();
+    this.status = { state: 'closed', reason: 'signedOut' };
+  }
+
+  get base(): string {
+    return this.before.base;
+  }
+
+  /** How people name it. */
+  get host(): string {
+    return new URL(this.base).host;
+  }
+
+  get connection(): Connection {
+    const { status } = this;
+    if (status.state === 'closed') return status.reason;
+    if (status.state !== 'offline') return status.state;
+    return this.#met && this.#losses < LOSSES_MAX ? 'reconnecting' : 'offline';
+  }
+
+  get signedOut(): boolean {
+    return this.connection === 'signedOut';
+  }
+
+  /** What to remember of it: what it said, or what was known before it did. */
+  get known(): KnownServer {
+    const { base, user, guilds } = this;
+    return user
+      ? { base, user, guilds: guilds.map(({ id, name }) => ({ id, name })) }
+      : this.before;
   }
 
   guild(id: GuildId): Guild | undefined {
@@ -86,6 +153,8 @@ export class Server {
   }
 
   #onStatus(status: GatewayStatus): void {
+    if (status.state === 'online') this.#losses = 0;
+    if (status.state === 'offline') this.#losses++;
     this.status = status;
     if (status.state === 'online') this.handlers.online();
     if (status.state === 'closed' && status.reason === 'signedOut') this.handlers.signedOut();

@@ -1,5 +1,6 @@
 import type { AudioSettings, Gate, KeyBinding, SoundVolumes, UserId } from '../bindings/protocol';
 import type { Storage } from '../platform';
+import type { KnownServer } from './server.svelte';
 
 export type Theme = 'system' | 'dark' | 'light';
 
@@ -25,6 +26,8 @@ interface Choices {
   membersShown: boolean;
   /** Where people were when they left. */
   place: { base: string; guild: string | null; channel: string | null } | null;
+  /** The servers that people are on, in their order. */
+  servers: readonly KnownServer[];
 }
 
 const DEFAULTS: Choices = {
@@ -53,6 +56,7 @@ const DEFAULTS: Choices = {
   selfDeaf: false,
   membersShown: false,
   place: null,
+  servers: [],
 };
 
 /** A slider that is dragged changes many times a second; the disk need not follow. */
@@ -104,6 +108,17 @@ export class Settings {
     const volumes = { ...this.#choices.volumes, [key]: volume };
     if (volume === 1) Reflect.deleteProperty(volumes, key);
     this.set({ volumes });
+  }
+
+  /** Keeps nothing more that concerns a server. */
+  forget(base: string): void {
+    const { volumes, place, servers } = this.#choices;
+    const others = Object.entries(volumes).filter(([key]) => !key.startsWith(volumeKey(base, '')));
+    this.set({
+      volumes: Object.fromEntries(others),
+      place: place?.base === base ? null : place,
+      servers: servers.filter((server) => server.base !== base),
+    });
   }
 }
 

@@ -1,4 +1,5 @@
 import { PASSWORD_CHARS_MIN } from '../bindings/protocol';
+import { servers } from './de-servers';
 import type { Strings } from './en';
 import { formatsOf } from './format';
 
@@ -41,6 +42,7 @@ export const strings: Strings = {
     noAccount: 'Ich habe stattdessen eine Einladung',
     signInTitle: 'Willkommen zurück',
     signInLead: 'Melde dich mit Name und Passwort deines Kontos an.',
+    signInAt: (host) => `Melde dich mit Name und Passwort deines Kontos auf ${host} an.`,
     signIn: 'Anmelden',
     signingIn: 'Anmelden…',
     server: 'Adresse des Servers',
@@ -86,11 +88,22 @@ export const strings: Strings = {
     offlineInCall:
       'Verbindung zum Server verloren. Dein Gespräch geht weiter; neuer Versuch läuft…',
     retryNow: 'Jetzt verbinden',
+    states: {
+      connecting: 'wird verbunden',
+      online: 'online',
+      reconnecting: 'wird wieder verbunden',
+      offline: 'offline',
+      signedOut: 'abgemeldet',
+      incompatible: 'andere Version',
+    },
     incompatible:
       'Dieser Server spricht eine andere Version des Protokolls. Aktualisiere die App oder den Server.',
   },
 
+  ...servers,
+
   voice: {
+    goTo: (place) => `Zu deinem Gespräch: ${place}`,
     join: 'Sprachkanal beitreten',
     joinChannel: (name) => `Beitreten: ${name}`,
     empty: 'Noch niemand hier',
@@ -306,8 +319,8 @@ export const strings: Strings = {
     loginUsed: (when) => `zuletzt benutzt: ${when}`,
     revoke: 'Dort abmelden',
     signOut: 'Abmelden',
-    signOutConfirm: 'Von diesem Server abmelden?',
-    signOutGuestConfirm: 'Abmelden und diesen Gastnamen aufgeben?',
+    oneServer:
+      'Eine Seite im Browser spricht mit dem Server, von dem sie kam, und mit keinem anderen. Die Desktop-App hat mehrere Server in einem Fenster.',
     noServers: 'Du bist nirgends angemeldet.',
     loading: 'Wird geladen…',
   },
@@ -338,6 +351,8 @@ export const strings: Strings = {
       switcher: 'Zu Gilde, Kanal oder Person',
       channelUp: 'Voriger Kanal',
       channelDown: 'Nächster Kanal',
+      guildUp: 'Vorige Gilde',
+      guildDown: 'Nächste Gilde',
       settings: 'Einstellungen',
       shortcuts: 'Diese Liste',
     },
@@ -353,6 +368,8 @@ export const strings: Strings = {
     unmuted: 'Stummschaltung aufgehoben',
     deafened: 'Ton aus',
     undeafened: 'Ton an',
+    backAt: (host) => `Verbindung zu ${host} wiederhergestellt`,
+    lostAt: (host) => `Verbindung zu ${host} verloren`,
     back: 'Verbindung zum Server wiederhergestellt',
   },
 
@@ -524,7 +541,9 @@ export const strings: Strings = {
     copied: 'Kopiert.',
     copyFailed: 'Kopieren ging nicht. Markiere den Text und kopiere ihn von Hand.',
     guildRemoved: (name) => `Du bist kein Mitglied von ${name} mehr.`,
-    signedOut: 'Du wurdest abgemeldet.',
+    signedOut: (host) => `Du wurdest von ${host} abgemeldet.`,
+    signOutUntold: (host) =>
+      `${host} weiß noch nicht, dass du dich abgemeldet hast. Um diese Anmeldung zu beenden, melde dich dort an und beende sie in den Einstellungen.`,
   },
 
   errors: {

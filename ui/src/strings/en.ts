@@ -1,4 +1,5 @@
 import { PASSWORD_CHARS_MIN, type EndReason, type ErrorCode } from '../bindings/protocol';
+import { servers } from './en-servers';
 import { formatsOf } from './format';
 
 const { count, percent, whole } = formatsOf('en');
@@ -42,6 +43,7 @@ export const strings = {
     noAccount: 'I have an invite instead',
     signInTitle: 'Welcome back',
     signInLead: 'Sign in with the name and password of your account.',
+    signInAt: (host: string) => `Sign in with the name and password of your account on ${host}.`,
     signIn: 'Sign in',
     signingIn: 'Signing in…',
     server: 'Server address',
@@ -86,11 +88,22 @@ export const strings = {
     offline: 'Connection to the server lost. Reconnecting…',
     offlineInCall: 'Connection to the server lost. Your call goes on; reconnecting…',
     retryNow: 'Reconnect now',
+    states: {
+      connecting: 'connecting',
+      online: 'online',
+      reconnecting: 'reconnecting',
+      offline: 'offline',
+      signedOut: 'signed out',
+      incompatible: 'another version',
+    },
     incompatible:
       'This server speaks another version of the protocol. Update the app or the server.',
   },
 
+  ...servers,
+
   voice: {
+    goTo: (place: string) => `Go to your call: ${place}`,
     join: 'Join voice',
     joinChannel: (name: string) => `Join ${name}`,
     empty: 'Nobody is here yet',
@@ -307,8 +320,8 @@ export const strings = {
     loginUsed: (when: string) => `last used ${when}`,
     revoke: 'Sign out there',
     signOut: 'Sign out',
-    signOutConfirm: 'Sign out of this server?',
-    signOutGuestConfirm: 'Sign out and give up this guest name?',
+    oneServer:
+      'A page in a browser speaks to the server it came from, and to no other. The desktop app has several servers in one window.',
     noServers: 'You are not signed in anywhere.',
     loading: 'Loading…',
   },
@@ -339,6 +352,8 @@ export const strings = {
       switcher: 'Go to a guild, a channel or a person',
       channelUp: 'Previous channel',
       channelDown: 'Next channel',
+      guildUp: 'Previous guild',
+      guildDown: 'Next guild',
       settings: 'Settings',
       shortcuts: 'This list',
     },
@@ -355,6 +370,8 @@ export const strings = {
     deafened: 'Deafened',
     undeafened: 'Undeafened',
     back: 'Connection to the server restored',
+    backAt: (host: string) => `Connection to ${host} restored`,
+    lostAt: (host: string) => `Connection to ${host} lost`,
   },
 
   desktop: {
@@ -513,7 +530,9 @@ export const strings = {
     copied: 'Copied.',
     copyFailed: 'Could not copy. Select the text and copy it by hand.',
     guildRemoved: (name: string) => `You are no longer a member of ${name}.`,
-    signedOut: 'You were signed out.',
+    signedOut: (host: string) => `You were signed out of ${host}.`,
+    signOutUntold: (host: string) =>
+      `${host} could not be told that you signed out. To end this login, sign in there and end it in the settings.`,
     unheard: {
       muted: 'You are speaking, but you are muted.',
       mutedByModerator: 'You are speaking, but a moderator has muted you.',

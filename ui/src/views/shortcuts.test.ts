@@ -24,7 +24,9 @@ describe('a shortcut', () => {
     ['Ctrl+Shift+K', '', null],
     ['Alt+ArrowUp', '', 'channelUp'],
     ['ArrowUp', '', null],
-    ['Ctrl+Alt+ArrowUp', '', null],
+    ['Ctrl+Alt+ArrowUp', '', 'guildUp'],
+    ['Ctrl+Alt+ArrowDown', '', 'guildDown'],
+    ['Ctrl+Shift+ArrowUp', '', null],
     ['Ctrl+,', '', 'settings'],
     ['Ctrl+/', '', 'shortcuts'],
     // On a German keyboard the slash is Shift+7, and the key of an American slash writes a minus.

@@ -21,6 +21,8 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { id: 'switcher', ctrl: true, key: 'k', code: 'KeyK' },
   { id: 'channelUp', alt: true, key: 'arrowup' },
   { id: 'channelDown', alt: true, key: 'arrowdown' },
+  { id: 'guildUp', ctrl: true, alt: true, key: 'arrowup' },
+  { id: 'guildDown', ctrl: true, alt: true, key: 'arrowdown' },
   { id: 'settings', ctrl: true, key: ',' },
   { id: 'shortcuts', ctrl: true, key: '/' },
 ];
