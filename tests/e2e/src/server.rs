@@ -12,7 +12,7 @@ use std::process::Command;
 #[derive(Debug)]
 pub struct Server {
     process: Process,
-    /** Its folder, and its log. */
+    /// The name of its folder and of its log.
     name: String,
     port: u16,
     owner_code: String,
