@@ -144,7 +144,7 @@ fn binding(action: Action, ids: &[&str]) -> Binding {
 
 /// Starts to listen; what the first event says of access and names is checked and left out.
 fn listen(bindings: Vec<Binding>) -> (NativeKeys, Receiver<HotkeyEvent>) {
-    let keys = NativeKeys::start();
+    let keys = NativeKeys::start("voicehall");
     let (sender, events) = channel();
     keys.bind(bindings);
     // Fails only once the test is over.

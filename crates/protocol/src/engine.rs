@@ -73,6 +73,16 @@ pub enum Command {
         /// On or off.
         enabled: bool,
     },
+    /// Asks the desktop to assign keys to these actions, where it does that ([`Event::DesktopKeys`]), and
+    /// it may ask the person; to none: no longer. What it assigned before for the same actions stays.
+    /// Keys that are bound as well go on to work wherever they are heard.
+    AssignKeys {
+        /// The actions, and what the desktop calls them.
+        actions: Vec<NamedAction>,
+    },
+    /// Lets the person change what the desktop assigned, in a window of the desktop's own; only where
+    /// it has one ([`Event::DesktopKeys`]).
+    ReassignKeys {},
     /// Presses or lets go what the talk keys press, for a program that leads the app. It does what a key
     /// does in every mode, beside the keys. One that is not let go is let go after
     /// [`PROGRAM_TALK_MAX_S`]; pressed again it counts anew, and toggles nothing.
@@ -297,6 +307,45 @@ pub enum KeyAction {
     Leave,
 }
 
+/// What keys can do, and what it is called in the language of the person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct NamedAction {
+    /// What.
+    pub action: KeyAction,
+    /// Its name.
+    pub name: String,
+}
+
+/// Keys that the desktop assigned to an action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct AssignedKeys {
+    /// What they do.
+    pub action: KeyAction,
+    /// What the desktop calls them; empty for none.
+    pub keys: String,
+}
+
+/// How far the desktop assigns keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum Assignment {
+    /// It assigns none to any program.
+    Unavailable,
+    /// It would, and was not asked.
+    Offered,
+    /// It was asked, and perhaps asks the person now.
+    Asking,
+    /// It did.
+    Assigned,
+    /// It, or the person, refused.
+    Refused,
+}
+
 /// Which keys can be heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
@@ -306,6 +355,10 @@ pub enum KeyAccess {
     Everywhere,
     /// Those that are pressed while an X11 program has the focus: Wayland.
     X11Programs,
+    /// Those that are pressed while no program with higher rights has the focus: Windows.
+    Unelevated,
+    /// None before the person permits it in the system's settings: macOS.
+    Unpermitted,
     /// Those that are pressed while the page has the focus.
     Page,
     /// None.
@@ -388,6 +441,16 @@ pub enum Event {
         access: KeyAccess,
         /// What is printed on those keys that write something, by their ids, by the layout in use.
         names: BTreeMap<String, String>,
+    },
+    /// What the desktop itself does with keys; sent where it does anything, at the start and when it
+    /// changes. Keys that it assigned work whichever program has the focus, which does not get them.
+    DesktopKeys {
+        /// How far it assigns them.
+        state: Assignment,
+        /// Those that it assigned.
+        keys: Vec<AssignedKeys>,
+        /// Whether it has a window to change them in.
+        changeable: bool,
     },
     /// A key was pressed for something that the user interface does.
     KeyPressed {
