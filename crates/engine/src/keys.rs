@@ -70,6 +70,7 @@ pub(crate) fn event(event: HotkeyEvent) -> Option<Event> {
                 Access::X11Programs => KeyAccess::X11Programs,
                 Access::Unelevated => KeyAccess::Unelevated,
                 Access::Unpermitted => KeyAccess::Unpermitted,
+                Access::Combinations => KeyAccess::Combinations,
                 Access::Nowhere => KeyAccess::Nowhere,
             },
             names: names.into_iter().map(|(key, name)| (id(key), name)).collect(),

@@ -3,6 +3,13 @@
 //!
 //! The engine knows voice sessions and sources, never accounts: who a source is, the gateway says.
 
+mod keys;
+
+pub use keys::{
+    AssignedKeys, Assignment, KEY_BINDING_KEYS_MAX, KEY_BINDINGS_MAX, KeyAccess, KeyAction, KeyBinding,
+    NamedAction,
+};
+
 use crate::rtp::SourceId;
 use crate::voice::EndReason;
 use serde::{Deserialize, Serialize};
@@ -270,99 +277,6 @@ pub enum Gate {
         /// How long it stays open after the second press, in milliseconds.
         release_ms: u16,
     },
-}
-
-/// Key bindings that an engine takes.
-pub const KEY_BINDINGS_MAX: usize = 64;
-
-/// Keys in one binding.
-pub const KEY_BINDING_KEYS_MAX: usize = 5;
-
-/// One way to do something with keys.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase")]
-pub struct KeyBinding {
-    /// What they do.
-    pub action: KeyAction,
-    /// Ids of keys that are held together, in any order, at most [`KEY_BINDING_KEYS_MAX`]: the `code` of
-    /// the W3C's "UI Events KeyboardEvent code Values" (`KeyA`, `ControlLeft`), `Mouse4` and up for a
-    /// mouse's further buttons, or what [`Event::KeysRecorded`] gave. A binding with an id that is
-    /// none is left out.
-    pub keys: Vec<String>,
-}
-
-/// What keys can do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase")]
-pub enum KeyAction {
-    /// Speaks, or not, as [`Gate`] says. The engine does this itself, without delay.
-    Talk,
-    /// Mutes and unmutes.
-    Mute,
-    /// Deafens and undeafens.
-    Deafen,
-    /// Leaves the call.
-    Leave,
-}
-
-/// What keys can do, and what it is called in the language of the person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase")]
-pub struct NamedAction {
-    /// What.
-    pub action: KeyAction,
-    /// Its name.
-    pub name: String,
-}
-
-/// Keys that the desktop assigned to an action.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase")]
-pub struct AssignedKeys {
-    /// What they do.
-    pub action: KeyAction,
-    /// What the desktop calls them; empty for none.
-    pub keys: String,
-}
-
-/// How far the desktop assigns keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase")]
-pub enum Assignment {
-    /// It assigns none to any program.
-    Unavailable,
-    /// It would, and was not asked.
-    Offered,
-    /// It was asked, and perhaps asks the person now.
-    Asking,
-    /// It did.
-    Assigned,
-    /// It, or the person, refused.
-    Refused,
-}
-
-/// Which keys can be heard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase")]
-pub enum KeyAccess {
-    /// All of them, whichever program has the focus; none is taken from it.
-    Everywhere,
-    /// Those that are pressed while an X11 program has the focus: Wayland.
-    X11Programs,
-    /// Those that are pressed while no program with higher rights has the focus: Windows.
-    Unelevated,
-    /// None before the person permits it in the system's settings: macOS.
-    Unpermitted,
-    /// Those that are pressed while the page has the focus.
-    Page,
-    /// None.
-    Nowhere,
 }
 
 /// Why somebody who speaks is not heard.

@@ -446,7 +446,9 @@ export const strings: Strings = {
       unelevated:
         'Diese Tasten wirken, egal welches Programm vorn ist, und auch dieses bekommt sie. Ist ein Programm vorn, das als Administrator läuft, wirken sie nur, wenn auch Voicehall so läuft. Die vierte und fünfte Maustaste gehen ebenso.',
       unpermitted:
-        'macOS lässt Voicehall Tasten hören, sobald du es erlaubst: Systemeinstellungen, Datenschutz & Sicherheit, Eingabeüberwachung. Es fragt dich, wenn du die erste Taste hinzufügst. Danach musst du Voicehall vielleicht neu starten.',
+        'Kombinationen mit ⌘, Strg oder ⌥ wirken, egal welches Programm vorn ist; dieses bekommt sie dann nicht. Einzelne Tasten und Maustasten lässt macOS Voicehall hören, und dem Programm vorn, sobald du es erlaubst: Systemeinstellungen, Datenschutz & Sicherheit, Eingabeüberwachung. Es fragt dich, wenn du die erste Taste hinzufügst. Danach musst du Voicehall vielleicht neu starten.',
+      combinations:
+        'Kombinationen mit Strg, Alt oder Super wirken, egal welches Programm vorn ist; dieses bekommt sie dann nicht. Einzelne Tasten und Maustasten sind hier nicht zu hören.',
       page: 'Diese Tasten wirken, solange diese Seite vorn ist, und das erste Wort kann schneller sein als das Mikrofon. Die Desktop-App hört sie auch im Spiel.',
       nowhere: 'Dieser Desktop lässt kein Programm Tasten hören.',
     },

@@ -445,7 +445,9 @@ export const strings = {
       unelevated:
         'These keys work whichever program has the focus, and that program gets them too. While a program runs as administrator in front, they do not, unless Voicehall does as well. The fourth and fifth mouse button work too.',
       unpermitted:
-        'macOS lets Voicehall hear keys once you allow it: System Settings, Privacy & Security, Input Monitoring. It asks you when you add the first key. You may have to restart Voicehall after.',
+        'Combinations with ⌘, Ctrl or ⌥ work whichever program has the focus, which does not get them then. macOS lets Voicehall hear single keys and mouse buttons, and leave them to that program, once you allow it: System Settings, Privacy & Security, Input Monitoring. It asks you when you add the first key. You may have to restart Voicehall after.',
+      combinations:
+        'Combinations with Ctrl, Alt or Super work whichever program has the focus, which does not get them then. Single keys and mouse buttons are not heard here.',
       page: 'These keys work while this page has the focus, and the first word may come before the microphone is open. The desktop app hears them during a game too.',
       nowhere: 'This desktop lets no program hear keys.',
     },

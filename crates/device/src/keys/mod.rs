@@ -4,6 +4,9 @@
 //! ([`NativeKeys`]) or a test's hands ([`VirtualKeys`]); what they hear becomes actions in the same
 //! state machine ([`KeyMatcher`]).
 
+#[cfg(target_os = "linux")]
+mod chord_keys;
+mod chords;
 mod key;
 #[cfg(any(target_os = "macos", test))]
 mod macos;
@@ -21,6 +24,8 @@ mod windows;
 #[cfg(target_os = "linux")]
 mod x11;
 
+#[cfg(target_os = "linux")]
+pub use chord_keys::ChordKeys;
 pub use key::{Key, MOUSE_BUTTON_MAX, MOUSE_BUTTON_MIN, UnknownKey};
 pub use matcher::{BINDINGS_MAX, Binding, COMBINATION_KEYS_MAX, Combination, KeyMatcher};
 pub use native::NativeKeys;
@@ -57,8 +62,11 @@ pub enum Access {
     X11Programs,
     /// Those that are pressed while no program with higher rights has the focus: Windows.
     Unelevated,
-    /// None before the person permits it in the system's settings: macOS.
+    /// Combinations with a modifier, before the person permits all in the system's settings: macOS.
+    /// They are kept from the program that has the focus.
     Unpermitted,
+    /// Combinations with a modifier, and no more. They are kept from the program that has the focus.
+    Combinations,
     /// None.
     Nowhere,
 }
@@ -134,7 +142,7 @@ pub enum HotkeyEvent {
 pub type Listener = Box<dyn FnMut(HotkeyEvent) + Send>;
 
 /// Hears keys. Nothing of what it hears is kept from the program that has the focus, but for what
-/// the desktop assigned.
+/// the desktop assigned, and where the system lets hear combinations alone ([`Access`]).
 pub trait HotkeySource: Send + Sync {
     /// Tells `listener` what happens from now on, beginning with [`HotkeyEvent::Access`] and what is
     /// held already. It takes the place of one that listened before.

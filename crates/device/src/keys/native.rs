@@ -19,6 +19,14 @@ impl NativeKeys {
         #[cfg(target_os = "linux")]
         match super::x11::X11Keys::start(Access::Everywhere) {
             Ok(keys) => return Self(Box::new(keys)),
+            // There is a display, without raw events.
+            Err(error @ super::x11::X11Error::XInput(..)) => {
+                tracing::info!(%error, "keys are not heard raw");
+                match super::ChordKeys::start() {
+                    Ok(keys) => return Self(Box::new(keys)),
+                    Err(error) => tracing::info!(%error, "no combinations either"),
+                }
+            }
             Err(error) => tracing::info!(%error, "keys are not heard through X11"),
         }
         #[cfg(windows)]

@@ -3,10 +3,14 @@
 //! The system lets a program listen only if the person permits it, and is asked for that when the first
 //! key is wanted, not before. It may switch a tap off that it finds slow, and tells it so: then what is
 //! down is asked for anew, as it is every moment while anything is down.
+//!
+//! Without a permission there are combinations that the system watches.
 
+use super::super::chords::{Chords, Held};
 use super::super::raw::{RawKeys, Wanted};
-use super::super::{Access, Binding, HotkeyEvent, HotkeySource, Listener};
+use super::super::{Access, Action, Binding, Cause, HotkeyEvent, HotkeySource, Listener};
 use super::codes::{Place, is_modifier_down};
+use dispatch2::DispatchQueue;
 use objc2_core_foundation::{
     CFIndex, CFMachPort, CFRetained, CFRunLoop, CFRunLoopSource, CFRunLoopSourceContext,
     kCFRunLoopDefaultMode,
@@ -20,7 +24,8 @@ use std::cell::RefCell;
 use std::ffi::c_void;
 use std::io;
 use std::ptr::{NonNull, null_mut};
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -41,12 +46,14 @@ enum Command {
     Listen(Listener),
     Bind(Vec<Binding>),
     Record(bool),
+    /// The system's combinations for an action are held, or no longer.
+    Chord(Action, bool),
+    End,
 }
 
 /// The keyboards and mice of a Mac.
 pub(in super::super) struct MacKeys {
-    /// None once it ends.
-    commands: Option<Sender<Command>>,
+    commands: Sender<Command>,
     alarm: Alarm,
     thread: Option<JoinHandle<()>>,
 }
@@ -56,12 +63,13 @@ impl MacKeys {
     pub(in super::super) fn start() -> io::Result<Self> {
         let (commands, receiver) = channel();
         let (ready, alarm) = channel();
+        let chords = commands.clone();
         let thread = std::thread::Builder::new().name("keys".to_owned()).spawn(move || {
             crate::realtime::raise_network();
             let Some(alarm) = Alarm::new() else { return };
             // Somebody waits for it.
-            let _ = ready.send(alarm);
-            EAR.set(Some(Ear::new(receiver)));
+            let _ = ready.send(alarm.clone());
+            EAR.set(Some(Ear::new(receiver, MainChords::new(chords, alarm))));
             while with_ear(Ear::obey) == Some(true) {
                 let sleep_s = with_ear(|ear| ear.sleep_s()).unwrap_or(FOREVER_S);
                 // SAFETY: the name is a constant of the system.
@@ -71,14 +79,12 @@ impl MacKeys {
             EAR.set(None);
         })?;
         let alarm = alarm.recv().map_err(|_| io::Error::other("the thread has no run loop"))?;
-        Ok(Self { commands: Some(commands), alarm, thread: Some(thread) })
+        Ok(Self { commands, alarm, thread: Some(thread) })
     }
 
     fn tell(&self, command: Command) {
         // Refused only by a thread that is over.
-        if let Some(commands) = &self.commands
-            && commands.send(command).is_ok()
-        {
+        if self.commands.send(command).is_ok() {
             self.alarm.ring();
         }
     }
@@ -100,8 +106,7 @@ impl HotkeySource for MacKeys {
 
 impl Drop for MacKeys {
     fn drop(&mut self) {
-        self.commands = None;
-        self.alarm.ring();
+        self.tell(Command::End);
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the thread that hears keys panicked");
         }
@@ -109,6 +114,7 @@ impl Drop for MacKeys {
 }
 
 /// Wakes the thread's run loop.
+#[derive(Clone)]
 struct Alarm {
     source: CFRetained<CFRunLoopSource>,
     run_loop: CFRetained<CFRunLoop>,
@@ -147,6 +153,46 @@ impl Alarm {
     fn ring(&self) {
         self.source.signal();
         self.run_loop.wake_up();
+    }
+}
+
+/// Combinations, which the main thread alone may have watched, and on which they are told.
+struct MainChords {
+    chords: Arc<Mutex<Option<Chords>>>,
+    commands: Sender<Command>,
+    alarm: Alarm,
+    bound: Vec<Binding>,
+}
+
+impl MainChords {
+    fn new(commands: Sender<Command>, alarm: Alarm) -> Self {
+        Self { chords: Arc::default(), commands, alarm, bound: Vec::new() }
+    }
+
+    /// Has these watched, and no others.
+    fn bind(&mut self, bindings: Vec<Binding>) {
+        if bindings == self.bound {
+            return;
+        }
+        self.bound.clone_from(&bindings);
+        let (commands, alarm) = (self.commands.clone(), self.alarm.clone());
+        let held: Held = Box::new(move |action, pressed| {
+            // Refused only by a thread that is over.
+            if commands.send(Command::Chord(action, pressed)).is_ok() {
+                alarm.ring();
+            }
+        });
+        let chords = Arc::clone(&self.chords);
+        DispatchQueue::main().exec_async(move || {
+            let mut chords = chords.lock().expect("nothing panics while it is held");
+            if chords.is_none() && !bindings.is_empty() {
+                let started = Chords::start(held);
+                *chords = started.inspect_err(|error| tracing::warn!(%error, "no combinations")).ok();
+            }
+            if let Some(chords) = &mut *chords {
+                chords.bind(&bindings);
+            }
+        });
     }
 }
 
@@ -212,6 +258,9 @@ struct Ear {
     commands: Receiver<Command>,
     listener: Option<Listener>,
     tap: Option<Tap>,
+    chords: MainChords,
+    bindings: Vec<Binding>,
+    recording: bool,
     /// Whether the person was asked for permission since the start. Later the system asks no more.
     asked: bool,
     access: Access,
@@ -219,36 +268,51 @@ struct Ear {
 }
 
 impl Ear {
-    fn new(commands: Receiver<Command>) -> Self {
+    fn new(commands: Receiver<Command>, chords: MainChords) -> Self {
         Self {
             keys: RawKeys::default(),
             commands,
             listener: None,
             tap: None,
+            chords,
+            bindings: Vec::new(),
+            recording: false,
             asked: false,
             access: access(),
             checked: Instant::now(),
         }
     }
 
-    /// Does what it was told. Returns false once nobody can tell it anything.
+    /// Does what it was told. Returns false once that is to end.
     fn obey(&mut self) -> bool {
-        loop {
-            let events = match self.commands.try_recv() {
-                Ok(Command::Listen(listener)) => {
+        while let Ok(command) = self.commands.try_recv() {
+            let events = match command {
+                Command::Listen(listener) => {
                     self.listener = Some(listener);
                     self.access = access();
                     self.tell_access();
                     self.keys.held()
                 }
-                Ok(Command::Bind(bindings)) => self.keys.bind(bindings),
-                Ok(Command::Record(enabled)) => self.keys.record(enabled),
-                Err(TryRecvError::Empty) => return true,
-                Err(TryRecvError::Disconnected) => return false,
+                Command::Bind(bindings) => {
+                    self.bindings.clone_from(&bindings);
+                    self.keys.bind(bindings)
+                }
+                Command::Record(enabled) => {
+                    self.recording = enabled;
+                    self.keys.record(enabled)
+                }
+                Command::Chord(action, pressed) => {
+                    vec![HotkeyEvent::Action { action, pressed, cause: Cause::Key }]
+                }
+                Command::End => {
+                    self.chords.bind(Vec::new());
+                    return false;
+                }
             };
             self.tell(events);
             self.fit();
         }
+        true
     }
 
     /// Taps what is wanted, and nothing else.
@@ -270,6 +334,9 @@ impl Ear {
             self.access = now;
             self.tell_access();
         }
+        // Where the tap hears them, nothing is taken from anybody.
+        let are_chords = self.access == Access::Unpermitted && !self.recording;
+        self.chords.bind(if are_chords { self.bindings.clone() } else { Vec::new() });
     }
 
     /// Asks for everything: some of it may have gone unheard.

@@ -263,12 +263,11 @@ impl Ear {
 
     /// Finds out who the portal is and what it can do.
     async fn meet(&mut self) {
-        self.portal = self.bus.portal().await;
-        if self.portal.is_some()
-            && let Err(error) = self.bus.register(self.app).await
-        {
-            tracing::debug!(%error, "the portal knows the program by other means");
+        // First of all: a portal that was spoken to before has made up its mind who that was.
+        if let Err(error) = self.bus.register(self.app).await {
+            tracing::debug!(%error, "the portal knows the program by other means, or not at all");
         }
+        self.portal = self.bus.portal().await;
         self.tell_desktop();
     }
 

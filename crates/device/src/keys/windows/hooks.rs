@@ -5,14 +5,18 @@
 //! the mouse only while a key of it is wanted.
 //!
 //! Hooks hear nothing while a program of higher rights has the focus, nor on the screen that asks for a
-//! password; what is let go there is found out by asking.
+//! password; what is let go there is found out by asking. Where hooks are refused altogether, there are
+//! combinations that the system watches.
 
+use super::super::chords::{Chords, Held};
 use super::super::raw::{RawKeys, Wanted};
-use super::super::{Access, Binding, HotkeyEvent, HotkeySource, Key, Listener, MOUSE_BUTTON_MIN};
+use super::super::{
+    Access, Action, Binding, Cause, HotkeyEvent, HotkeySource, Key, Listener, MOUSE_BUTTON_MIN,
+};
 use super::codes;
 use std::cell::RefCell;
 use std::io;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use windows::Win32::Foundation::{HINSTANCE, HWND, LPARAM, LRESULT, WPARAM};
 use windows::Win32::System::LibraryLoader::GetModuleHandleW;
@@ -57,73 +61,75 @@ enum Command {
     Listen(Listener),
     Bind(Vec<Binding>),
     Record(bool),
+    /// The system's combinations for an action are held, or no longer.
+    Chord(Action, bool),
+    End,
+}
+
+/// Tells the thread something.
+#[derive(Clone)]
+struct Line {
+    commands: Sender<Command>,
+    /// The address of the thread's window.
+    window: isize,
+}
+
+impl Line {
+    fn tell(&self, command: Command) {
+        let window = HWND(self.window as *mut _);
+        // Refused only by a thread that is over.
+        if self.commands.send(command).is_ok()
+            // SAFETY: a window's handle that is valid no more is refused.
+            && let Err(error) = unsafe { PostMessageW(Some(window), WM_COMMANDS, WPARAM(0), LPARAM(0)) }
+        {
+            tracing::warn!(%error, "the thread that hears keys hears nothing of us");
+        }
+    }
 }
 
 /// The keyboards and mice of a Windows session.
 pub(in super::super) struct WindowsKeys {
-    /// None once it ends.
-    commands: Option<Sender<Command>>,
-    /// The address of the thread's window.
-    window: isize,
+    line: Line,
     thread: Option<JoinHandle<()>>,
 }
 
 impl WindowsKeys {
     /// Starts the thread. Nothing is hooked before a key is wanted.
     pub(in super::super) fn start() -> io::Result<Self> {
-        let (commands, receiver) = channel();
-        let (ready, window) = channel();
+        let (ready, line) = channel();
         let thread = std::thread::Builder::new().name("keys".to_owned()).spawn(move || {
             crate::realtime::raise_network();
-            match Ear::open(receiver) {
-                Ok(window) => {
+            match Ear::open() {
+                Ok(line) => {
                     // Somebody waits for it.
-                    let _ = ready.send(Ok(window.0 as isize));
-                    run(window);
+                    let _ = ready.send(Ok(line));
+                    run();
                 }
                 Err(error) => drop(ready.send(Err(error))),
             }
         })?;
-        let window = window.recv().map_err(|_| io::Error::other("the thread is over"))??;
-        Ok(Self { commands: Some(commands), window, thread: Some(thread) })
-    }
-
-    fn tell(&self, command: Command) {
-        // Refused only by a thread that is over.
-        if let Some(commands) = &self.commands
-            && commands.send(command).is_ok()
-        {
-            self.wake();
-        }
-    }
-
-    fn wake(&self) {
-        let window = HWND(self.window as *mut _);
-        // SAFETY: a window's handle that is valid no more is refused.
-        if let Err(error) = unsafe { PostMessageW(Some(window), WM_COMMANDS, WPARAM(0), LPARAM(0)) } {
-            tracing::warn!(%error, "the thread that hears keys hears nothing of us");
-        }
+        let line = line.recv().map_err(|_| io::Error::other("the thread is over"))??;
+        Ok(Self { line, thread: Some(thread) })
     }
 }
 
 impl HotkeySource for WindowsKeys {
     fn listen(&self, listener: Listener) {
-        self.tell(Command::Listen(listener));
+        self.line.tell(Command::Listen(listener));
     }
 
     fn bind(&self, bindings: Vec<Binding>) {
-        self.tell(Command::Bind(bindings));
+        self.line.tell(Command::Bind(bindings));
     }
 
     fn record(&self, enabled: bool) {
-        self.tell(Command::Record(enabled));
+        self.line.tell(Command::Record(enabled));
     }
 }
 
 impl Drop for WindowsKeys {
     fn drop(&mut self) {
-        self.commands = None;
-        self.wake();
+        self.line.tell(Command::End);
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the thread that hears keys panicked");
         }
@@ -139,7 +145,13 @@ thread_local! {
 struct Ear {
     keys: RawKeys,
     commands: Receiver<Command>,
+    /// For whoever watches combinations.
+    line: Line,
     listener: Option<Listener>,
+    bindings: Vec<Binding>,
+    recording: bool,
+    /// Where hooks are refused.
+    chords: Option<Chords>,
     window: HWND,
     keyboard: Option<HHOOK>,
     mouse: Option<HHOOK>,
@@ -152,7 +164,8 @@ struct Ear {
 impl Ear {
     /// Makes the thread's window, which alone is told of locked screens and of sleep, and puts itself
     /// where the window's procedure finds it.
-    fn open(commands: Receiver<Command>) -> io::Result<HWND> {
+    fn open() -> io::Result<Line> {
+        let (sender, commands) = channel();
         let class = WNDCLASSW {
             lpfnWndProc: Some(on_message),
             hInstance: module()?,
@@ -171,10 +184,15 @@ impl Ear {
             }
             window
         };
+        let line = Line { commands: sender, window: window.0 as isize };
         let ear = Self {
             keys: RawKeys::default(),
             commands,
+            line: line.clone(),
             listener: None,
+            bindings: Vec::new(),
+            recording: false,
+            chords: None,
             window,
             keyboard: None,
             mouse: None,
@@ -182,26 +200,37 @@ impl Ear {
             heard_ms: 0,
         };
         EAR.set(Some(ear));
-        Ok(window)
+        Ok(line)
     }
 
-    /// Does what it was told. Returns false once nobody can tell it anything.
+    /// Does what it was told. Returns false once that is to end.
     fn obey(&mut self) -> bool {
-        loop {
-            let events = match self.commands.try_recv() {
-                Ok(Command::Listen(listener)) => {
+        while let Ok(command) = self.commands.try_recv() {
+            let events = match command {
+                Command::Listen(listener) => {
                     self.listener = Some(listener);
-                    self.tell(vec![HotkeyEvent::Access { access: Access::Unelevated, names: names() }]);
+                    self.tell_access();
                     self.keys.held()
                 }
-                Ok(Command::Bind(bindings)) => self.keys.bind(bindings),
-                Ok(Command::Record(enabled)) => self.keys.record(enabled),
-                Err(TryRecvError::Empty) => return true,
-                Err(TryRecvError::Disconnected) => return false,
+                Command::Bind(bindings) => {
+                    self.bindings.clone_from(&bindings);
+                    self.keys.bind(bindings)
+                }
+                Command::Record(enabled) => {
+                    self.recording = enabled;
+                    self.keys.record(enabled)
+                }
+                Command::Chord(action, pressed) => {
+                    self.tell(vec![HotkeyEvent::Action { action, pressed, cause: Cause::Key }]);
+                    continue;
+                }
+                Command::End => return false,
             };
             self.tell(events);
             self.fit();
+            self.fit_chords();
         }
+        true
     }
 
     /// Hooks what is wanted, and nothing else.
@@ -216,9 +245,31 @@ impl Ear {
             // What went down before is not told.
             self.resync();
         }
-        if self.hooks() < usize::from(keyboard) + usize::from(mouse) {
-            self.tell(vec![HotkeyEvent::Access { access: Access::Nowhere, names: Vec::new() }]);
+    }
+
+    /// Has combinations watched where hooks are refused.
+    fn fit_chords(&mut self) {
+        let Wanted { keyboard, mouse } = self.keys.wanted();
+        let refused = self.hooks() < usize::from(keyboard) + usize::from(mouse);
+        if refused != self.chords.is_some() {
+            self.chords = if refused { self.start_chords() } else { None };
+            self.tell_access();
         }
+        if let Some(chords) = &mut self.chords {
+            // What is pressed for a recording does nothing else.
+            chords.bind(if self.recording { &[] } else { &self.bindings });
+        }
+    }
+
+    fn start_chords(&self) -> Option<Chords> {
+        let line = self.line.clone();
+        let held: Held = Box::new(move |action, pressed| line.tell(Command::Chord(action, pressed)));
+        Chords::start(held).inspect_err(|error| tracing::warn!(%error, "no combinations")).ok()
+    }
+
+    fn tell_access(&mut self) {
+        let access = if self.chords.is_some() { Access::Combinations } else { Access::Unelevated };
+        self.tell(vec![HotkeyEvent::Access { access, names: names() }]);
     }
 
     fn hooks(&self) -> usize {
@@ -281,6 +332,7 @@ impl Ear {
     }
 
     fn close(mut self) {
+        self.chords = None;
         let hooks = [self.keyboard.take(), self.mouse.take()];
         hooks.into_iter().flatten().for_each(unhook);
         // SAFETY: the window is this thread's own, and nobody uses it after. What fails is not there.
@@ -293,7 +345,7 @@ impl Ear {
 }
 
 /// Serves the window and the hooks until the thread is told to end.
-fn run(window: HWND) {
+fn run() {
     let mut message = MSG::default();
     // SAFETY: the message is ours. A result below zero is an error, which ends it too.
     while unsafe { GetMessageW(&raw mut message, None, 0, 0) }.0 > 0 {
@@ -302,7 +354,7 @@ fn run(window: HWND) {
     }
     match EAR.take() {
         Some(ear) => ear.close(),
-        None => tracing::error!(?window, "the thread that hears keys has lost itself"),
+        None => tracing::error!("the thread that hears keys has lost itself"),
     }
 }
 
