@@ -861,7 +861,7 @@ action: KeyAction,
 /**
  * Ids of keys that are held together, in any order, at most [`KEY_BINDING_KEYS_MAX`]: the `code` of
  * the W3C's "UI Events KeyboardEvent code Values" (`KeyA`, `ControlLeft`), `Mouse4` and up for a
- * mouse's further buttons, or what [`super::Event::KeysRecorded`] gave. A binding with an id that is
+ * mouse's further buttons, or what [`KeysRecorded`](super::Event::KeysRecorded) gave. A binding with an id that is
  * none is left out.
  */
 keys: Array<string>, };
