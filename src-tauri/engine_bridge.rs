@@ -9,6 +9,9 @@ use voicehall_engine::device::{NativeAudio, UiSounds};
 use voicehall_engine::{Busy, Engine, EngineConfig};
 use voicehall_protocol::engine::{AudioSettings, Command, Event};
 
+/// The name of the app's desktop file, by which desktops know it: the manifest's `productName`.
+const DESKTOP_FILE: &str = "Voicehall";
+
 /// How long the engine may take to leave its call while the app ends.
 const SHUT_DOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -40,7 +43,7 @@ impl EngineBridge {
         let audio = Arc::new(NativeAudio::start()?);
         // The page sends what the person chose as soon as it has loaded it.
         let settings = AudioSettings::default();
-        let keys: Arc<dyn HotkeySource> = Arc::new(NativeKeys::start());
+        let keys: Arc<dyn HotkeySource> = Arc::new(NativeKeys::start(DESKTOP_FILE));
         let sounds = Some(UiSounds::start()?);
         let config = EngineConfig { http, settings, sounds, keys: Some(keys), tap: None };
         let (engine, mut events) = Engine::start(audio, config)?;
@@ -106,6 +109,7 @@ struct Relay {
     state: Option<Event>,
     devices: Option<Event>,
     keys: Option<Event>,
+    desktop_keys: Option<Event>,
     listener: Option<Listener>,
 }
 
@@ -115,6 +119,7 @@ impl Relay {
             Event::State { .. } => self.state = Some(event.clone()),
             Event::Devices { .. } => self.devices = Some(event.clone()),
             Event::Keys { .. } => self.keys = Some(event.clone()),
+            Event::DesktopKeys { .. } => self.desktop_keys = Some(event.clone()),
             _ => {}
         }
         if self.listener.as_ref().is_some_and(|listener| !listener(event)) {
@@ -123,7 +128,7 @@ impl Relay {
     }
 
     fn subscribe(&mut self, listener: Listener) {
-        let standing = [&self.state, &self.devices, &self.keys];
+        let standing = [&self.state, &self.devices, &self.keys, &self.desktop_keys];
         let alive = standing.into_iter().flatten().all(|event| listener(event.clone()));
         self.listener = alive.then_some(listener);
     }

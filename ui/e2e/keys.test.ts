@@ -73,3 +73,38 @@ describe('keys', () => {
     await page.getByText('0 ms').waitFor();
   });
 });
+
+describe('keys of the desktop', () => {
+  it('are asked for when somebody wants them, by keyboard alone', async () => {
+    const stage = await Stage.openApp(browser);
+    const { page, shell } = stage;
+    await stage.signedIn();
+    await page.getByTestId('settings-open').click();
+    await page.getByTestId('key-access').waitFor();
+    expect(await page.getByTestId('desktop-keys').count()).toBe(0);
+    const offered = { type: 'desktopKeys' as const, keys: [], changeable: false };
+    shell.engine({ ...offered, state: 'offered' });
+    const toggle = page.getByTestId('desktop-keys');
+    await toggle.focus();
+    expect(shell.commands.some(({ type }) => type === 'assignKeys')).toBe(false);
+    await page.keyboard.press('Space');
+    await expect.poll(() => shell.commands.at(-1)?.type).toBe('assignKeys');
+    shell.engine({ ...offered, state: 'asking' });
+    await page.getByText('Your desktop is asking you for keys.').waitFor();
+
+    const keys = [{ action: 'mute' as const, keys: 'Ctrl+Shift+M' }];
+    shell.engine({ ...offered, state: 'assigned', keys });
+    await page.getByTestId('desktop-keys-mute').getByText('Ctrl+Shift+M').waitFor();
+    await page.getByTestId('desktop-keys-talk').getByText('None').waitFor();
+    await page.getByText('in your desktop’s own settings').waitFor();
+    shell.engine({ ...offered, state: 'assigned', keys, changeable: true });
+    await page.getByTestId('desktop-keys-change').focus();
+    await page.keyboard.press('Enter');
+    await expect.poll(() => shell.commands.at(-1)?.type).toBe('reassignKeys');
+
+    shell.engine({ ...offered, state: 'refused' });
+    await page.getByText('Your desktop assigned no keys').waitFor();
+    expect(await toggle.isChecked()).toBe(false);
+    await stage.close();
+  });
+});

@@ -67,8 +67,8 @@ const STATS: CallStats = {
   delays: { captureMs: 6, processingMs: 26.5, networkMs: 28, bufferMs: 38, playbackMs: 12 },
 };
 
-async function section(stage: Stage, key: string): Promise<void> {
-  await stage.signedIn();
+async function section(stage: Stage, key: string, settings: object = {}): Promise<void> {
+  await stage.signedIn(settings);
   await stage.page.getByTestId('settings-open').click();
   await stage.page.getByTestId(`settings-${key}`).click();
 }
@@ -324,6 +324,25 @@ export const VIEWS: View[] = [
     },
   },
   { name: 'settings voice', app: true, open: (stage) => section(stage, 'voice') },
+  {
+    name: 'settings keys of the desktop',
+    app: true,
+    open: async (stage) => {
+      await section(stage, 'voice', { desktopKeys: true });
+      stage.shell.engine({ type: 'keys', access: 'nowhere', names: {} });
+      stage.shell.engine({
+        type: 'desktopKeys',
+        state: 'assigned',
+        keys: [
+          { action: 'talk', keys: 'F9' },
+          { action: 'mute', keys: 'Ctrl+Shift+M' },
+          { action: 'deafen', keys: '' },
+        ],
+        changeable: true,
+      });
+      await stage.page.getByTestId('desktop-keys-change').scrollIntoViewIfNeeded();
+    },
+  },
   { name: 'settings voice in a browser', app: false, open: (stage) => section(stage, 'voice') },
   { name: 'settings appearance', app: true, open: (stage) => section(stage, 'appearance') },
   {

@@ -294,6 +294,7 @@ impl<'a> Caller<'a> {
             Event::Problem { problem } => tracing::warn!(?problem, "sound"),
             // Nobody sits at the keys here.
             Event::Keys { .. }
+            | Event::DesktopKeys { .. }
             | Event::KeyPressed { .. }
             | Event::KeysRecorded { .. }
             | Event::Unheard { .. }

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 use voicehall_device::keys::{
-    Access, Action, Binding, Cause, Combination, HotkeyEvent, HotkeySource, Key, NativeKeys,
+    Access, Action, Binding, Cause, ChordKeys, Combination, HotkeyEvent, HotkeySource, Key, NativeKeys,
 };
 use x11rb::connection::Connection;
 use x11rb::protocol::Event;
@@ -90,9 +90,8 @@ impl Person {
         Self { connection, root }
     }
 
-    /// A window over the whole screen, which gets every key and button, and grabs the keyboard as
-    /// some games do.
-    fn play(&self) {
+    /// A window over the whole screen, which gets every key and button.
+    fn play(&self) -> u32 {
         let window = self.connection.generate_id().unwrap();
         let wanted = CreateWindowAux::new().override_redirect(1).event_mask(
             EventMask::KEY_PRESS
@@ -109,6 +108,12 @@ impl Person {
         self.connection.flush().unwrap();
         while !matches!(self.connection.wait_for_event().unwrap(), Event::Expose(_)) {}
         self.connection.set_input_focus(InputFocus::PARENT, window, x11rb::CURRENT_TIME).unwrap();
+        self.connection.flush().unwrap();
+        window
+    }
+
+    /// Grabs the keyboard, as some games do.
+    fn grab(&self, window: u32) {
         let grab = self.connection.grab_keyboard(
             false,
             window,
@@ -144,7 +149,7 @@ fn binding(action: Action, ids: &[&str]) -> Binding {
 
 /// Starts to listen; what the first event says of access and names is checked and left out.
 fn listen(bindings: Vec<Binding>) -> (NativeKeys, Receiver<HotkeyEvent>) {
-    let keys = NativeKeys::start();
+    let keys = NativeKeys::start("voicehall");
     let (sender, events) = channel();
     keys.bind(bindings);
     // Fails only once the test is over.
@@ -168,7 +173,7 @@ fn action(action: Action, pressed: bool, cause: Cause) -> HotkeyEvent {
 fn keys_are_heard_during_anothers_grab_and_reach_it_all_the_same() {
     with_display("keys_are_heard_during_anothers_grab_and_reach_it_all_the_same", || {
         let person = Person::new();
-        person.play();
+        person.grab(person.play());
         let bindings = vec![
             binding(Action::Talk, &["ControlLeft"]),
             binding(Action::Talk, &["Mouse4"]),
@@ -224,4 +229,47 @@ fn held_and_let_go() {
     assert!(Command::new("kill").arg(display).status().expect("kill is everywhere").success());
     assert_eq!(next(&events), action(Action::Talk, false, Cause::Resync));
     assert_eq!(next(&events), HotkeyEvent::Access { access: Access::Nowhere, names: vec![] });
+}
+
+#[test]
+fn combinations_are_heard_without_raw_events_and_taken_from_the_focused_program() {
+    let name = "combinations_are_heard_without_raw_events_and_taken_from_the_focused_program";
+    with_display(name, combinations_alone);
+}
+
+fn combinations_alone() {
+    let person = Person::new();
+    person.play();
+    let keys = ChordKeys::start().expect("the display watches combinations");
+    let (sender, events) = channel();
+    // Fails only once the test is over.
+    keys.listen(Box::new(move |event| drop(sender.send(event))));
+    assert_eq!(next(&events), HotkeyEvent::Access { access: Access::Combinations, names: vec![] });
+    keys.bind(vec![
+        binding(Action::Mute, &["ControlLeft", "KeyM"]),
+        binding(Action::Talk, &["ControlLeft"]),
+        binding(Action::Leave, &["Mouse4"]),
+    ]);
+    for (detail, down) in [(CONTROL, true), (KEY_M, true), (KEY_M, false), (CONTROL, false)] {
+        person.act(if down { KEY_PRESS } else { KEY_RELEASE }, detail);
+        if detail == KEY_M {
+            assert_eq!(next(&events), action(Action::Mute, down, Cause::Key));
+        }
+    }
+    // What is no combination goes where it always went.
+    person.act(KEY_PRESS, KEY_M);
+    assert_eq!(person.got(), (KEY_PRESS, CONTROL), "a modifier reaches everybody");
+    let got = person.got();
+    assert_eq!(got, (KEY_RELEASE, CONTROL), "the combination reaches nobody else");
+    assert_eq!(person.got(), (KEY_PRESS, KEY_M));
+    person.act(KEY_RELEASE, KEY_M);
+
+    // While keys are recorded, nothing is taken.
+    keys.record(true);
+    person.act(KEY_PRESS, CONTROL);
+    person.act(KEY_PRESS, KEY_M);
+    assert_eq!(person.got(), (KEY_RELEASE, KEY_M));
+    assert_eq!(person.got(), (KEY_PRESS, CONTROL));
+    assert_eq!(person.got(), (KEY_PRESS, KEY_M));
+    assert!(events.try_recv().is_err());
 }

@@ -185,6 +185,16 @@ impl Control {
                     keys.record(enabled);
                 }
             }
+            Command::AssignKeys { actions } => {
+                if let Some(keys) = &self.keys {
+                    keys.assign(keys::named(actions));
+                }
+            }
+            Command::ReassignKeys {} => {
+                if let Some(keys) = &self.keys {
+                    keys.reassign();
+                }
+            }
             Command::Monitor { enabled, playback } => self.monitor(enabled, enabled && playback),
             Command::Talk { pressed } => {
                 let in_call = !matches!(self.call, Call::Idle);

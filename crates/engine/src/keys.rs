@@ -1,23 +1,62 @@
 //! Keys, between the devices' words and the protocol's; and what a talk key does.
 
 use std::time::{Duration, Instant};
-use voicehall_device::keys::{Access, Action, Binding, Cause, Combination, HotkeyEvent, Key};
-use voicehall_protocol::engine::{Event, Gate, KeyAccess, KeyAction, KeyBinding, PROGRAM_TALK_MAX_S};
+use voicehall_device::keys::{self, Access, Action, Binding, Cause, Combination, HotkeyEvent, Key};
+use voicehall_protocol::engine::{
+    AssignedKeys, Assignment, Event, Gate, KeyAccess, KeyAction, KeyBinding, NamedAction, PROGRAM_TALK_MAX_S,
+};
 
 /// Bindings as the devices want them. Those with a key that is none are left out.
 pub(crate) fn bindings(bindings: &[KeyBinding]) -> Vec<Binding> {
     let binding = |binding: &KeyBinding| {
         let keys: Result<Vec<Key>, _> = binding.keys.iter().map(|id| id.parse()).collect();
         let combination = Combination::new(keys.ok()?)?;
-        let action = match binding.action {
-            KeyAction::Talk => Action::Talk,
-            KeyAction::Mute => Action::Mute,
-            KeyAction::Deafen => Action::Deafen,
-            KeyAction::Leave => Action::Leave,
-        };
-        Some(Binding { action, combination })
+        Some(Binding { action: action(binding.action), combination })
     };
     bindings.iter().filter_map(binding).collect()
+}
+
+/// Actions as the devices want them, each once.
+pub(crate) fn named(actions: Vec<NamedAction>) -> Vec<keys::NamedAction> {
+    let mut named: Vec<keys::NamedAction> = Vec::new();
+    for NamedAction { action: wanted, name } in actions {
+        let action = action(wanted);
+        if named.iter().all(|other| other.action != action) {
+            named.push(keys::NamedAction { action, name });
+        }
+    }
+    named
+}
+
+fn action(action: KeyAction) -> Action {
+    match action {
+        KeyAction::Talk => Action::Talk,
+        KeyAction::Mute => Action::Mute,
+        KeyAction::Deafen => Action::Deafen,
+        KeyAction::Leave => Action::Leave,
+    }
+}
+
+fn told(action: Action) -> KeyAction {
+    match action {
+        Action::Talk => KeyAction::Talk,
+        Action::Mute => KeyAction::Mute,
+        Action::Deafen => KeyAction::Deafen,
+        Action::Leave => KeyAction::Leave,
+    }
+}
+
+fn desktop(desktop: keys::DesktopKeys) -> Event {
+    let state = match desktop.state {
+        keys::Assignment::Unavailable => Assignment::Unavailable,
+        keys::Assignment::Offered => Assignment::Offered,
+        keys::Assignment::Asking => Assignment::Asking,
+        keys::Assignment::Assigned => Assignment::Assigned,
+        keys::Assignment::Refused => Assignment::Refused,
+    };
+    let assigned = |(action, keys)| AssignedKeys { action: told(action), keys };
+    let keys = desktop.keys.into_iter().map(assigned).collect();
+    Event::DesktopKeys { state, keys, changeable: desktop.changeable }
 }
 
 /// What the user interface is told. It does what is pressed; what was found to be held, because it
@@ -29,6 +68,9 @@ pub(crate) fn event(event: HotkeyEvent) -> Option<Event> {
             access: match access {
                 Access::Everywhere => KeyAccess::Everywhere,
                 Access::X11Programs => KeyAccess::X11Programs,
+                Access::Unelevated => KeyAccess::Unelevated,
+                Access::Unpermitted => KeyAccess::Unpermitted,
+                Access::Combinations => KeyAccess::Combinations,
                 Access::Nowhere => KeyAccess::Nowhere,
             },
             names: names.into_iter().map(|(key, name)| (id(key), name)).collect(),
@@ -36,14 +78,10 @@ pub(crate) fn event(event: HotkeyEvent) -> Option<Event> {
         HotkeyEvent::Recorded { keys, complete } => {
             Event::KeysRecorded { keys: keys.into_iter().map(id).collect(), complete }
         }
+        HotkeyEvent::Desktop(keys) => desktop(keys),
+        HotkeyEvent::Action { action: Action::Talk, .. } => return None,
         HotkeyEvent::Action { action, pressed: true, cause: Cause::Key } => {
-            let action = match action {
-                Action::Talk => return None,
-                Action::Mute => KeyAction::Mute,
-                Action::Deafen => KeyAction::Deafen,
-                Action::Leave => KeyAction::Leave,
-            };
-            Event::KeyPressed { action }
+            Event::KeyPressed { action: told(action) }
         }
         HotkeyEvent::Action { .. } => return None,
     })
@@ -159,6 +197,23 @@ mod tests {
             })
             .collect();
         assert_eq!(taken, ["ControlLeft+KeyM", "Mouse4"]);
+    }
+
+    #[test]
+    fn an_action_is_asked_of_the_desktop_once_and_what_it_says_is_told() {
+        let wanted = [KeyAction::Talk, KeyAction::Mute, KeyAction::Talk];
+        let wanted = wanted.map(|action| NamedAction { action, name: format!("{action:?}") });
+        let named: Vec<(Action, String)> =
+            named(wanted.to_vec()).into_iter().map(|named| (named.action, named.name)).collect();
+        assert_eq!(named, [(Action::Talk, "Talk".to_owned()), (Action::Mute, "Mute".to_owned())]);
+        let told = event(HotkeyEvent::Desktop(keys::DesktopKeys {
+            state: keys::Assignment::Assigned,
+            keys: vec![(Action::Leave, "F9".to_owned())],
+            changeable: true,
+        }));
+        let keys = vec![AssignedKeys { action: KeyAction::Leave, keys: "F9".to_owned() }];
+        let wanted = Event::DesktopKeys { state: Assignment::Assigned, keys, changeable: true };
+        assert_eq!(told, Some(wanted));
     }
 
     #[test]

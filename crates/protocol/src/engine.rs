@@ -3,6 +3,13 @@
 //!
 //! The engine knows voice sessions and sources, never accounts: who a source is, the gateway says.
 
+mod keys;
+
+pub use keys::{
+    AssignedKeys, Assignment, KEY_BINDING_KEYS_MAX, KEY_BINDINGS_MAX, KeyAccess, KeyAction, KeyBinding,
+    NamedAction,
+};
+
 use crate::rtp::SourceId;
 use crate::voice::EndReason;
 use serde::{Deserialize, Serialize};
@@ -73,6 +80,16 @@ pub enum Command {
         /// On or off.
         enabled: bool,
     },
+    /// Asks the desktop to assign keys to these actions, where it does that ([`Event::DesktopKeys`]), and
+    /// it may ask the person; to none: no longer. What it assigned before for the same actions stays.
+    /// Keys that are bound as well go on to work wherever they are heard.
+    AssignKeys {
+        /// The actions, and what the desktop calls them.
+        actions: Vec<NamedAction>,
+    },
+    /// Lets the person change what the desktop assigned, in a window of the desktop's own; only where
+    /// it has one ([`Event::DesktopKeys`]).
+    ReassignKeys {},
     /// Presses or lets go what the talk keys press, for a program that leads the app. It does what a key
     /// does in every mode, beside the keys. One that is not let go is let go after
     /// [`PROGRAM_TALK_MAX_S`]; pressed again it counts anew, and toggles nothing.
@@ -262,56 +279,6 @@ pub enum Gate {
     },
 }
 
-/// Key bindings that an engine takes.
-pub const KEY_BINDINGS_MAX: usize = 64;
-
-/// Keys in one binding.
-pub const KEY_BINDING_KEYS_MAX: usize = 5;
-
-/// One way to do something with keys.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase")]
-pub struct KeyBinding {
-    /// What they do.
-    pub action: KeyAction,
-    /// Ids of keys that are held together, in any order, at most [`KEY_BINDING_KEYS_MAX`]: the `code` of
-    /// the W3C's "UI Events KeyboardEvent code Values" (`KeyA`, `ControlLeft`), `Mouse4` and up for a
-    /// mouse's further buttons, or what [`Event::KeysRecorded`] gave. A binding with an id that is
-    /// none is left out.
-    pub keys: Vec<String>,
-}
-
-/// What keys can do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase")]
-pub enum KeyAction {
-    /// Speaks, or not, as [`Gate`] says. The engine does this itself, without delay.
-    Talk,
-    /// Mutes and unmutes.
-    Mute,
-    /// Deafens and undeafens.
-    Deafen,
-    /// Leaves the call.
-    Leave,
-}
-
-/// Which keys can be heard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase")]
-pub enum KeyAccess {
-    /// All of them, whichever program has the focus; none is taken from it.
-    Everywhere,
-    /// Those that are pressed while an X11 program has the focus: Wayland.
-    X11Programs,
-    /// Those that are pressed while the page has the focus.
-    Page,
-    /// None.
-    Nowhere,
-}
-
 /// Why somebody who speaks is not heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
@@ -388,6 +355,16 @@ pub enum Event {
         access: KeyAccess,
         /// What is printed on those keys that write something, by their ids, by the layout in use.
         names: BTreeMap<String, String>,
+    },
+    /// What the desktop itself does with keys; sent where it does anything, at the start and when it
+    /// changes. Keys that it assigned work whichever program has the focus, which does not get them.
+    DesktopKeys {
+        /// How far it assigns them.
+        state: Assignment,
+        /// Those that it assigned.
+        keys: Vec<AssignedKeys>,
+        /// Whether it has a window to change them in.
+        changeable: bool,
     },
     /// A key was pressed for something that the user interface does.
     KeyPressed {

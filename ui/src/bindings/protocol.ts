@@ -747,7 +747,11 @@ bindings: Array<KeyBinding>, } | { "type": "recordKeys",
 /**
  * On or off.
  */
-enabled: boolean, } | { "type": "talk", 
+enabled: boolean, } | { "type": "assignKeys", 
+/**
+ * The actions, and what the desktop calls them.
+ */
+actions: Array<NamedAction>, } | { "type": "reassignKeys", } | { "type": "talk", 
 /**
  * Down or up.
  */
@@ -857,14 +861,36 @@ action: KeyAction,
 /**
  * Ids of keys that are held together, in any order, at most [`KEY_BINDING_KEYS_MAX`]: the `code` of
  * the W3C's "UI Events KeyboardEvent code Values" (`KeyA`, `ControlLeft`), `Mouse4` and up for a
- * mouse's further buttons, or what [`Event::KeysRecorded`] gave. A binding with an id that is
+ * mouse's further buttons, or what [`KeysRecorded`](super::Event::KeysRecorded) gave. A binding with an id that is
  * none is left out.
  */
 keys: Array<string>, };
 
 export type KeyAction = "talk" | "mute" | "deafen" | "leave";
 
-export type KeyAccess = "everywhere" | "x11Programs" | "page" | "nowhere";
+export type KeyAccess = "everywhere" | "x11Programs" | "unelevated" | "unpermitted" | "combinations" | "page" | "nowhere";
+
+export type NamedAction = { 
+/**
+ * What.
+ */
+action: KeyAction, 
+/**
+ * Its name.
+ */
+name: string, };
+
+export type AssignedKeys = { 
+/**
+ * What they do.
+ */
+action: KeyAction, 
+/**
+ * What the desktop calls them; empty for none.
+ */
+keys: string, };
+
+export type Assignment = "unavailable" | "offered" | "asking" | "assigned" | "refused";
 
 export type UnheardReason = "muted" | "key";
 
@@ -936,7 +962,19 @@ access: KeyAccess,
 /**
  * What is printed on those keys that write something, by their ids, by the layout in use.
  */
-names: { [key in string]: string }, } | { "type": "keyPressed", 
+names: { [key in string]: string }, } | { "type": "desktopKeys", 
+/**
+ * How far it assigns them.
+ */
+state: Assignment, 
+/**
+ * Those that it assigned.
+ */
+keys: Array<AssignedKeys>, 
+/**
+ * Whether it has a window to change them in.
+ */
+changeable: boolean, } | { "type": "keyPressed", 
 /**
  * What: everything but [`KeyAction::Talk`].
  */

@@ -90,6 +90,9 @@ function createEngine(): Engine {
   };
 }
 
+/** With these, the engine hears the keys of this very window too. */
+const HEARS_WINDOW: readonly KeyAccess[] = ['everywhere', 'unelevated'];
+
 /** Where the engine does not hear the keys of this very window, the window records them itself. */
 function createRecorder(emit: (event: EngineEvent) => void) {
   const keys = new PageKeys({
@@ -100,7 +103,7 @@ function createRecorder(emit: (event: EngineEvent) => void) {
   return {
     access: 'nowhere' as KeyAccess,
     record(enabled: boolean): void {
-      const records = enabled && this.access !== 'everywhere';
+      const records = enabled && !HEARS_WINDOW.includes(this.access);
       if (records && !listening) listenToKeys(keys);
       listening ||= records;
       keys.recording = records;

@@ -1,4 +1,6 @@
 import type {
+  AssignedKeys,
+  Assignment,
   AudioDevice,
   ChannelId,
   EndReason,
@@ -36,6 +38,13 @@ export interface Input {
 export interface Keys {
   access: KeyAccess;
   names: Partial<Record<string, string>>;
+}
+
+/** What the desktop itself does with keys. */
+export interface DesktopKeys {
+  state: Assignment;
+  keys: readonly AssignedKeys[];
+  changeable: boolean;
 }
 
 /** Why one speaks and is not heard. */

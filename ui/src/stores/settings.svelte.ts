@@ -12,6 +12,8 @@ interface Choices {
   audio: AudioSettings;
   /** What keys do. */
   keys: readonly KeyBinding[];
+  /** The desktop is asked to assign keys, where it does that. */
+  desktopKeys: boolean;
   /** Loudness of people, 0 to 2, by [`volumeKey`]; absent for 1. */
   volumes: Record<string, number>;
   /** What closing the app's window does, where there is a tray. */
@@ -48,6 +50,7 @@ const DEFAULTS: Choices = {
     sounds: { join: 0.5, leave: 0.5, mute: 0.5 },
   },
   keys: [],
+  desktopKeys: false,
   volumes: {},
   closeToTray: 'ask',
   notifyMessages: true,

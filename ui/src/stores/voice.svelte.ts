@@ -16,10 +16,12 @@ import {
 } from '../bindings/protocol';
 import { Backoff, failureOf, type Failure } from '../gateway';
 import type { Engine } from '../platform';
-import type { Call, Devices, Input, Keys, Place, Processing, Unheard } from './call';
+import type { Call, DesktopKeys, Devices, Input, Keys, Place, Processing, Unheard } from './call';
 import { channelOf, prioritySources } from './guild';
+import { KEY_ACTIONS } from './keys';
 import type { Server } from './server.svelte';
 import type { Settings } from './settings.svelte';
+import { t } from '../strings';
 
 /** Two minutes of figures. */
 export const HISTORY_MAX = 120;
@@ -68,6 +70,7 @@ export class Voice {
   devices = $state.raw<Devices>({ inputs: [], outputs: [], inputInUse: null, outputInUse: null });
   problem = $state.raw<Problem | null>(null);
   keys = $state.raw<Keys>({ access: 'nowhere', names: {} });
+  desktopKeys = $state.raw<DesktopKeys>({ state: 'unavailable', keys: [], changeable: false });
   /** The keys that are being recorded; none while none are. */
   recording = $state.raw<{ keys: readonly string[]; complete: boolean } | null>(null);
   /** Called when somebody speaks and is not heard. */
@@ -101,6 +104,7 @@ export class Voice {
     this.applyAudio();
     this.#applyMute();
     this.#bindKeys();
+    if (this.settings.current.desktopKeys) this.assignKeys(true);
   }
 
   get place(): Place | null {
@@ -172,6 +176,18 @@ export class Voice {
   setKeys(keys: readonly KeyBinding[]): void {
     this.settings.set({ keys });
     this.#bindKeys();
+  }
+
+  /** Has the desktop assign keys, or not; it may ask the person. */
+  assignKeys(enabled: boolean): void {
+    this.settings.set({ desktopKeys: enabled });
+    const actions = KEY_ACTIONS.map((action) => ({ action, name: t.keys.actions[action] }));
+    this.engine.send({ type: 'assignKeys', actions: enabled ? actions : [] });
+  }
+
+  /** Lets people change what the desktop assigned, in a window of its own. */
+  reassignKeys(): void {
+    this.engine.send({ type: 'reassignKeys' });
   }
 
   /** Hears which keys are pressed, until it is told otherwise. */
@@ -272,6 +288,11 @@ export class Voice {
         break;
       case 'keys':
         this.keys = event;
+        break;
+      case 'desktopKeys':
+        this.desktopKeys = event;
+        // A no is not asked about again at the next start.
+        if (event.state === 'refused') this.settings.set({ desktopKeys: false });
         break;
       case 'keysRecorded':
         if (this.recording) this.recording = event;

@@ -13,6 +13,12 @@ import { Settings } from './settings.svelte';
 import type { Place } from './call';
 import { Voice } from './voice.svelte';
 
+/** What the catalogues ask a browser for, before any test begins. */
+vi.hoisted(() => {
+  vi.stubGlobal('navigator', { languages: ['en'] });
+  vi.stubGlobal('window', new EventTarget());
+});
+
 const storage: Storage = {
   loadSettings: () => Promise.resolve(null),
   saveSettings: () => Promise.resolve(),
@@ -361,6 +367,30 @@ describe('keys', () => {
     expect(voice.recording).toMatchObject({ keys: ['KeyV'], complete: false });
     voice.recordKeys(false);
     expect(commands.filter(({ type }) => type === 'recordKeys')).toHaveLength(2);
+  });
+
+  it('are asked of the desktop when somebody wants that, and not again after a no', async () => {
+    const { voice, settings, emit, commands } = await connected();
+    voice.start();
+    expect(commands.filter(({ type }) => type === 'assignKeys')).toHaveLength(0);
+    voice.assignKeys(true);
+    const actions = [
+      { action: 'talk', name: 'Talk' },
+      { action: 'mute', name: 'Mute' },
+      { action: 'deafen', name: 'Deafen' },
+      { action: 'leave', name: 'Leave the call' },
+    ];
+    expect(commands.at(-1)).toEqual({ type: 'assignKeys', actions });
+    const keys = [{ action: 'talk' as const, keys: 'F9' }];
+    emit({ type: 'desktopKeys', state: 'assigned', keys, changeable: true });
+    expect(voice.desktopKeys.keys).toEqual(keys);
+    commands.length = 0;
+    voice.start();
+    expect(commands.at(-1)).toEqual({ type: 'assignKeys', actions });
+    emit({ type: 'desktopKeys', state: 'refused', keys: [], changeable: true });
+    expect(settings.current.desktopKeys).toBe(false);
+    voice.assignKeys(false);
+    expect(commands.at(-1)).toEqual({ type: 'assignKeys', actions: [] });
   });
 });
 

@@ -460,8 +460,31 @@ export const strings: Strings = {
         'Diese Tasten wirken, egal welches Programm vorn ist, und auch dieses bekommt sie. Maustasten ab der vierten gehen ebenso.',
       x11Programs:
         'Unter Wayland wirken diese Tasten, solange ein X11-Programm vorn ist, wie die meisten Spiele, und sonst nicht.',
+      unelevated:
+        'Diese Tasten wirken, egal welches Programm vorn ist, und auch dieses bekommt sie. Ist ein Programm vorn, das als Administrator läuft, wirken sie nur, wenn auch Voicehall so läuft. Die vierte und fünfte Maustaste gehen ebenso.',
+      unpermitted:
+        'Kombinationen mit ⌘, Strg oder ⌥ wirken, egal welches Programm vorn ist; dieses bekommt sie dann nicht. Einzelne Tasten und Maustasten lässt macOS Voicehall hören, und dem Programm vorn, sobald du es erlaubst: Systemeinstellungen, Datenschutz & Sicherheit, Eingabeüberwachung. Es fragt dich, wenn du die erste Taste hinzufügst. Danach musst du Voicehall vielleicht neu starten.',
+      combinations:
+        'Kombinationen mit Strg, Alt oder Super wirken, egal welches Programm vorn ist; dieses bekommt sie dann nicht. Einzelne Tasten und Maustasten sind hier nicht zu hören.',
       page: 'Diese Tasten wirken, solange diese Seite vorn ist, und das erste Wort kann schneller sein als das Mikrofon. Die Desktop-App hört sie auch im Spiel.',
       nowhere: 'Dieser Desktop lässt kein Programm Tasten hören.',
+    },
+    desktop: {
+      title: 'Tasten deines Desktops',
+      assign: 'Tasten vom Desktop vergeben lassen',
+      assignHint:
+        'Dein Desktop fragt dich danach und reicht sie weiter, egal welches Programm vorn ist. Dieses bekommt sie dann nicht. Die meisten Desktops nehmen Kombinationen und Funktionstasten, aber weder Strg allein noch Maustasten.',
+      states: {
+        unavailable: '',
+        offered: '',
+        asking: 'Dein Desktop fragt dich gerade nach Tasten.',
+        assigned: 'Dein Desktop hat diese Tasten vergeben:',
+        refused:
+          'Dein Desktop hat keine Tasten vergeben. Schalte dies ein, um neu gefragt zu werden.',
+      },
+      none: 'Keine',
+      change: 'Tasten ändern …',
+      elsewhere: 'Ändern kannst du sie in den Einstellungen deines Desktops.',
     },
     actions: {
       talk: 'Sprechen',

@@ -459,8 +459,30 @@ export const strings = {
         'These keys work whichever program has the focus, and that program gets them too. Mouse buttons from the fourth on work as well.',
       x11Programs:
         'On Wayland, these keys work while an X11 program has the focus, as most games do, and not while others have it.',
+      unelevated:
+        'These keys work whichever program has the focus, and that program gets them too. While a program runs as administrator in front, they do not, unless Voicehall does as well. The fourth and fifth mouse button work too.',
+      unpermitted:
+        'Combinations with ⌘, Ctrl or ⌥ work whichever program has the focus, which does not get them then. macOS lets Voicehall hear single keys and mouse buttons, and leave them to that program, once you allow it: System Settings, Privacy & Security, Input Monitoring. It asks you when you add the first key. You may have to restart Voicehall after.',
+      combinations:
+        'Combinations with Ctrl, Alt or Super work whichever program has the focus, which does not get them then. Single keys and mouse buttons are not heard here.',
       page: 'These keys work while this page has the focus, and the first word may come before the microphone is open. The desktop app hears them during a game too.',
       nowhere: 'This desktop lets no program hear keys.',
+    },
+    desktop: {
+      title: 'Keys of your desktop',
+      assign: 'Let the desktop assign keys',
+      assignHint:
+        'Your desktop asks you for them and passes them on whichever program has the focus. That program does not get them. Most desktops take combinations and function keys, but neither Ctrl alone nor mouse buttons.',
+      states: {
+        unavailable: '',
+        offered: '',
+        asking: 'Your desktop is asking you for keys.',
+        assigned: 'Your desktop has assigned these keys:',
+        refused: 'Your desktop assigned no keys. Turn this on to be asked again.',
+      },
+      none: 'None',
+      change: 'Change keys…',
+      elsewhere: 'You can change them in your desktop’s own settings.',
     },
     actions: { talk: 'Talk', mute: 'Mute', deafen: 'Deafen', leave: 'Leave the call' },
     add: (action: string) => `Add keys: ${action}`,

@@ -182,7 +182,7 @@ mod tests {
                 let ids: Vec<String> = keys.iter().map(Key::to_string).collect();
                 format!("{}{}", ids.join("&"), if complete { "!" } else { "" })
             }
-            HotkeyEvent::Access { .. } => panic!("nobody asked"),
+            HotkeyEvent::Access { .. } | HotkeyEvent::Desktop(_) => panic!("nobody asked"),
         };
         events.into_iter().map(tell).collect::<Vec<_>>().join(" ")
     }

@@ -62,9 +62,9 @@ pub(super) struct X11Keys {
 }
 
 impl X11Keys {
-    /// Listens to the display that the environment names.
-    pub(super) fn start() -> Result<Self, X11Error> {
-        let ear = Ear::open()?;
+    /// Listens to the display that the environment names, which lets hear as much as `access` says.
+    pub(super) fn start(access: Access) -> Result<Self, X11Error> {
+        let ear = Ear::open(access)?;
         let (commands, receiver) = channel();
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(system)?);
         let woken = Arc::clone(&wake);
@@ -127,7 +127,7 @@ struct Ear {
 }
 
 impl Ear {
-    fn open() -> Result<Self, X11Error> {
+    fn open(access: Access) -> Result<Self, X11Error> {
         let (connection, screen) = RustConnection::connect(None)?;
         let version = connection.xinput_xi_query_version(XINPUT.0, XINPUT.1)?.reply()?;
         if (version.major_version, version.minor_version) < XINPUT {
@@ -140,7 +140,6 @@ impl Ear {
             | XIEventMask::RAW_BUTTON_RELEASE;
         let mask = EventMask { deviceid: ALL_MASTER_DEVICES, mask: vec![events] };
         connection.xinput_xi_select_events(root, &[mask])?.check()?;
-        let access = if is_wayland() { Access::X11Programs } else { Access::Everywhere };
         let mut ear = Self {
             connection,
             root,
@@ -292,7 +291,7 @@ fn system(error: rustix::io::Errno) -> X11Error {
 }
 
 /// Whether windows are shown by a Wayland compositor, which lets X11 hear what X11 programs do alone.
-fn is_wayland() -> bool {
+pub(super) fn is_wayland() -> bool {
     let session = std::env::var_os("XDG_SESSION_TYPE").is_some_and(|kind| kind == "wayland");
     session || std::env::var_os("WAYLAND_DISPLAY").is_some_and(|display| !display.is_empty())
 }

@@ -126,6 +126,10 @@ export class BrowserEngine implements Engine {
       case 'recordKeys':
         this.#keys.recording = command.enabled;
         break;
+      case 'assignKeys':
+      case 'reassignKeys':
+        // No desktop offers it to a page.
+        break;
       case 'talk':
         this.#key('talk', command.pressed);
         break;
