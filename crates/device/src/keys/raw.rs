@@ -41,8 +41,8 @@ impl RawKeys {
     pub(super) fn turn(&mut self, key: Key, number: u32, down: bool) -> Vec<HotkeyEvent> {
         if !down {
             self.down.remove(&key);
-        } else if !self.down.contains_key(&key) {
-            self.down.insert(key, Down { number, checked: false });
+        } else {
+            self.down.entry(key).or_insert(Down { number, checked: false });
         }
         self.matcher.key(key, down)
     }
