@@ -1,4 +1,5 @@
 import { PASSWORD_CHARS_MIN } from '../bindings/protocol';
+import { keys } from './de-keys';
 import { servers } from './de-servers';
 import type { Strings } from './en';
 import { formatsOf } from './format';
@@ -431,124 +432,7 @@ export const strings: Strings = {
     },
   },
 
-  keys: {
-    mode: 'Wann man dich hört',
-    modes: {
-      voice: 'Sprachaktivierung',
-      pushToTalk: 'Taste zum Sprechen',
-      pushToMute: 'Taste zum Schweigen',
-      toggle: 'Umschalten',
-      open: 'Immer',
-    },
-    modeHints: {
-      voice: 'Während du sprichst.',
-      pushToTalk: 'Solange du die Sprechtaste hältst.',
-      pushToMute: 'Immer, außer solange du die Sprechtaste hältst.',
-      toggle: 'Von einem Druck der Sprechtaste bis zum nächsten. Aus, wenn ein Gespräch beginnt.',
-      open: 'Die ganze Zeit.',
-    },
-    release: 'Nachlauf',
-    releaseHints: {
-      voice: 'Wie lange man dich nach deinem letzten Laut noch hört.',
-      pushToTalk: 'Wie lange man dich noch hört, nachdem du die Taste losgelassen hast.',
-      pushToMute: 'Wie lange du noch stumm bist, nachdem du die Taste losgelassen hast.',
-      toggle: 'Wie lange man dich nach dem zweiten Druck noch hört.',
-    },
-    title: 'Tasten',
-    access: {
-      everywhere:
-        'Diese Tasten wirken, egal welches Programm vorn ist, und auch dieses bekommt sie. Maustasten ab der vierten gehen ebenso.',
-      x11Programs:
-        'Unter Wayland wirken diese Tasten, solange ein X11-Programm vorn ist, wie die meisten Spiele, und sonst nicht.',
-      unelevated:
-        'Diese Tasten wirken, egal welches Programm vorn ist, und auch dieses bekommt sie. Ist ein Programm vorn, das als Administrator läuft, wirken sie nur, wenn auch Voicehall so läuft. Die vierte und fünfte Maustaste gehen ebenso.',
-      unpermitted:
-        'Kombinationen mit ⌘, Strg oder ⌥ wirken, egal welches Programm vorn ist; dieses bekommt sie dann nicht. Einzelne Tasten und Maustasten lässt macOS Voicehall hören, und dem Programm vorn, sobald du es erlaubst: Systemeinstellungen, Datenschutz & Sicherheit, Eingabeüberwachung. Es fragt dich, wenn du die erste Taste hinzufügst. Danach musst du Voicehall vielleicht neu starten.',
-      combinations:
-        'Kombinationen mit Strg, Alt oder Super wirken, egal welches Programm vorn ist; dieses bekommt sie dann nicht. Einzelne Tasten und Maustasten sind hier nicht zu hören.',
-      page: 'Diese Tasten wirken, solange diese Seite vorn ist, und das erste Wort kann schneller sein als das Mikrofon. Die Desktop-App hört sie auch im Spiel.',
-      nowhere: 'Dieser Desktop lässt kein Programm Tasten hören.',
-    },
-    desktop: {
-      title: 'Tasten deines Desktops',
-      assign: 'Tasten vom Desktop vergeben lassen',
-      assignHint:
-        'Dein Desktop fragt dich danach und reicht sie weiter, egal welches Programm vorn ist. Dieses bekommt sie dann nicht. Die meisten Desktops nehmen Kombinationen und Funktionstasten, aber weder Strg allein noch Maustasten.',
-      states: {
-        unavailable: '',
-        offered: '',
-        asking: 'Dein Desktop fragt dich gerade nach Tasten.',
-        assigned: 'Dein Desktop hat diese Tasten vergeben:',
-        refused:
-          'Dein Desktop hat keine Tasten vergeben. Schalte dies ein, um neu gefragt zu werden.',
-      },
-      none: 'Keine',
-      change: 'Tasten ändern …',
-      elsewhere: 'Ändern kannst du sie in den Einstellungen deines Desktops.',
-    },
-    actions: {
-      talk: 'Sprechen',
-      mute: 'Stummschalten',
-      deafen: 'Ton aus',
-      leave: 'Gespräch verlassen',
-    },
-    add: (action) => `Tasten hinzufügen: ${action}`,
-    remove: (keys) => `${keys} entfernen`,
-    press: 'Drück jetzt die Tasten. Escape bricht ab.',
-    none: 'Keine Tasten',
-    noneForTalk: 'Noch keine Taste. Füge eine hinzu, um so zu sprechen.',
-    conflict: (actions) => `Tut auch: ${actions.join(', ')}`,
-    clear: 'Alle Tasten entfernen',
-    numpad: (key) => `Ziffernblock ${key}`,
-    mouse: (button) => `Maus ${button}`,
-    code: (number) => `Taste ${number}`,
-    names: {
-      ControlLeft: 'Strg links',
-      ControlRight: 'Strg rechts',
-      ShiftLeft: 'Umschalt links',
-      ShiftRight: 'Umschalt rechts',
-      AltLeft: 'Alt',
-      AltRight: 'Alt Gr',
-      MetaLeft: 'Super links',
-      MetaRight: 'Super rechts',
-      ArrowUp: '↑',
-      ArrowDown: '↓',
-      ArrowLeft: '←',
-      ArrowRight: '→',
-      PageUp: 'Bild ↑',
-      PageDown: 'Bild ↓',
-      CapsLock: 'Feststelltaste',
-      NumLock: 'Num',
-      ScrollLock: 'Rollen',
-      PrintScreen: 'Druck',
-      ContextMenu: 'Menü',
-      Minus: '-',
-      Equal: '=',
-      BracketLeft: '[',
-      BracketRight: ']',
-      Semicolon: ';',
-      Quote: "'",
-      Backquote: '`',
-      Backslash: '\\',
-      Comma: ',',
-      Period: '.',
-      Slash: '/',
-      IntlBackslash: '<',
-      NumpadAdd: 'Ziffernblock +',
-      NumpadSubtract: 'Ziffernblock −',
-      NumpadMultiply: 'Ziffernblock ×',
-      NumpadDivide: 'Ziffernblock ÷',
-      NumpadDecimal: 'Ziffernblock ,',
-      NumpadEnter: 'Ziffernblock Enter',
-      AudioVolumeMute: 'Ton aus',
-      AudioVolumeDown: 'Leiser',
-      AudioVolumeUp: 'Lauter',
-      MediaTrackNext: 'Nächster Titel',
-      MediaTrackPrevious: 'Voriger Titel',
-      MediaPlayPause: 'Wiedergabe/Pause',
-      MediaStop: 'Wiedergabe beenden',
-    },
-  },
+  keys,
 
   notices: {
     settingsBroken:

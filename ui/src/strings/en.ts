@@ -1,4 +1,5 @@
 import { PASSWORD_CHARS_MIN, type EndReason, type ErrorCode } from '../bindings/protocol';
+import { keys } from './en-keys';
 import { servers } from './en-servers';
 import { formatsOf } from './format';
 
@@ -430,118 +431,7 @@ export const strings = {
     },
   },
 
-  keys: {
-    mode: 'When you are heard',
-    modes: {
-      voice: 'Voice activity',
-      pushToTalk: 'Push to talk',
-      pushToMute: 'Push to mute',
-      toggle: 'Toggle',
-      open: 'Always',
-    },
-    modeHints: {
-      voice: 'While you speak.',
-      pushToTalk: 'While you hold the talk key.',
-      pushToMute: 'Always, except while you hold the talk key.',
-      toggle: 'From one press of the talk key to the next. Off when a call begins.',
-      open: 'All the time.',
-    },
-    release: 'Release delay',
-    releaseHints: {
-      voice: 'How long you stay on after your last sound.',
-      pushToTalk: 'How long you stay on after you let go of the key.',
-      pushToMute: 'How long you stay muted after you let go of the key.',
-      toggle: 'How long you stay on after the second press.',
-    },
-    title: 'Keys',
-    access: {
-      everywhere:
-        'These keys work whichever program has the focus, and that program gets them too. Mouse buttons from the fourth on work as well.',
-      x11Programs:
-        'On Wayland, these keys work while an X11 program has the focus, as most games do, and not while others have it.',
-      unelevated:
-        'These keys work whichever program has the focus, and that program gets them too. While a program runs as administrator in front, they do not, unless Voicehall does as well. The fourth and fifth mouse button work too.',
-      unpermitted:
-        'Combinations with ⌘, Ctrl or ⌥ work whichever program has the focus, which does not get them then. macOS lets Voicehall hear single keys and mouse buttons, and leave them to that program, once you allow it: System Settings, Privacy & Security, Input Monitoring. It asks you when you add the first key. You may have to restart Voicehall after.',
-      combinations:
-        'Combinations with Ctrl, Alt or Super work whichever program has the focus, which does not get them then. Single keys and mouse buttons are not heard here.',
-      page: 'These keys work while this page has the focus, and the first word may come before the microphone is open. The desktop app hears them during a game too.',
-      nowhere: 'This desktop lets no program hear keys.',
-    },
-    desktop: {
-      title: 'Keys of your desktop',
-      assign: 'Let the desktop assign keys',
-      assignHint:
-        'Your desktop asks you for them and passes them on whichever program has the focus. That program does not get them. Most desktops take combinations and function keys, but neither Ctrl alone nor mouse buttons.',
-      states: {
-        unavailable: '',
-        offered: '',
-        asking: 'Your desktop is asking you for keys.',
-        assigned: 'Your desktop has assigned these keys:',
-        refused: 'Your desktop assigned no keys. Turn this on to be asked again.',
-      },
-      none: 'None',
-      change: 'Change keys…',
-      elsewhere: 'You can change them in your desktop’s own settings.',
-    },
-    actions: { talk: 'Talk', mute: 'Mute', deafen: 'Deafen', leave: 'Leave the call' },
-    add: (action: string) => `Add keys: ${action}`,
-    remove: (keys: string) => `Remove ${keys}`,
-    press: 'Press the keys now. Escape cancels.',
-    none: 'No keys',
-    noneForTalk: 'No key yet. Add one to use this mode.',
-    conflict: (actions: readonly string[]) => `Also does: ${actions.join(', ')}`,
-    clear: 'Remove all keys',
-    numpad: (key: string) => `Numpad ${key}`,
-    mouse: (button: string) => `Mouse ${button}`,
-    code: (number: string) => `Key ${number}`,
-    names: {
-      ControlLeft: 'Left Ctrl',
-      ControlRight: 'Right Ctrl',
-      ShiftLeft: 'Left Shift',
-      ShiftRight: 'Right Shift',
-      AltLeft: 'Left Alt',
-      AltRight: 'Right Alt',
-      MetaLeft: 'Left Super',
-      MetaRight: 'Right Super',
-      ArrowUp: '↑',
-      ArrowDown: '↓',
-      ArrowLeft: '←',
-      ArrowRight: '→',
-      PageUp: 'Page Up',
-      PageDown: 'Page Down',
-      CapsLock: 'Caps Lock',
-      NumLock: 'Num Lock',
-      ScrollLock: 'Scroll Lock',
-      PrintScreen: 'Print Screen',
-      ContextMenu: 'Menu',
-      Minus: '-',
-      Equal: '=',
-      BracketLeft: '[',
-      BracketRight: ']',
-      Semicolon: ';',
-      Quote: "'",
-      Backquote: '`',
-      Backslash: '\\',
-      Comma: ',',
-      Period: '.',
-      Slash: '/',
-      IntlBackslash: '<',
-      NumpadAdd: 'Numpad +',
-      NumpadSubtract: 'Numpad −',
-      NumpadMultiply: 'Numpad ×',
-      NumpadDivide: 'Numpad ÷',
-      NumpadDecimal: 'Numpad .',
-      NumpadEnter: 'Numpad Enter',
-      AudioVolumeMute: 'Sound off',
-      AudioVolumeDown: 'Volume down',
-      AudioVolumeUp: 'Volume up',
-      MediaTrackNext: 'Next track',
-      MediaTrackPrevious: 'Previous track',
-      MediaPlayPause: 'Play/Pause',
-      MediaStop: 'Stop playing',
-    },
-  },
+  keys,
 
   notices: {
     settingsBroken:
