@@ -20,7 +20,7 @@ const PESQ_MIN: f32 = 4.2;
 const STALL_MAX: Duration = Duration::from_millis(2);
 
 /// As many takes, if the machine stands still in all of them.
-const TAKES_MAX: usize = 10;
+const TAKES_MAX: usize = 5;
 
 #[test]
 fn what_one_says_another_hears_unharmed() {
