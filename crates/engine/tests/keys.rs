@@ -30,17 +30,6 @@ fn person(gate: Gate) -> (Person, Arc<VirtualKeys>) {
     (person, keys)
 }
 
-/// Whether somebody is heard to speak from now on, as the engine itself tells it.
-async fn speaks(person: &mut Person, wanted: bool) {
-    let source = person.source;
-    person
-        .event(|event| match event {
-            Event::Speaking { sources } => (sources.contains(&source) == wanted).then_some(()),
-            _ => None,
-        })
-        .await;
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_word_that_begins_before_the_key_and_ends_after_it_is_heard_whole() {
     let node = Node::start().await;
@@ -72,9 +61,9 @@ async fn a_key_held_while_joining_talks_and_its_release_ends_it() {
     keys.key(key("KeyV"), true);
     speaker.join(&node).await;
     speaker.sound.say(&tone(300.0, 60_000 * MS));
-    speaks(&mut speaker, true).await;
+    speaker.speaks(true).await;
     keys.key(key("KeyV"), false);
-    speaks(&mut speaker, false).await;
+    speaker.speaks(false).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -83,19 +72,19 @@ async fn every_mode_does_with_the_key_what_it_says() {
     let (mut speaker, keys) = person(Gate::PushToMute { release_ms: 0 });
     speaker.join(&node).await;
     speaker.sound.say(&tone(300.0, 60_000 * MS));
-    speaks(&mut speaker, true).await;
+    speaker.speaks(true).await;
     keys.key(key("KeyV"), true);
-    speaks(&mut speaker, false).await;
+    speaker.speaks(false).await;
     keys.key(key("KeyV"), false);
-    speaks(&mut speaker, true).await;
+    speaker.speaks(true).await;
 
     let settings = AudioSettings { gate: Gate::Toggle { release_ms: 0 }, ..raw() };
     speaker.engine.send(Command::SetAudio { settings }).unwrap();
-    speaks(&mut speaker, false).await;
+    speaker.speaks(false).await;
     for on in [true, false, true] {
         keys.key(key("KeyV"), true);
         keys.key(key("KeyV"), false);
-        speaks(&mut speaker, on).await;
+        speaker.speaks(on).await;
     }
     // The next call begins with it off.
     speaker.engine.send(Command::Leave {}).unwrap();

@@ -262,8 +262,10 @@ impl Desk {
             self.limiter.process(frame);
         }
         self.refer(frame, heard && !self.deafened || played_back);
-        if let Some(notice) = self.speaking.update(now) {
-            self.notify(notice);
+        if let Some(notice) = self.speaking.update(now)
+            && self.notices.try_send(notice).is_err()
+        {
+            self.speaking.lost();
         }
     }
 
@@ -278,8 +280,8 @@ impl Desk {
     }
 
     pub(super) fn notify(&self, notice: Notice) {
-        // The engine's task reads these between other things; what does not fit is superseded by
-        // the next one anyway.
+        // The engine's task reads these between other things. What does not fit is superseded by the
+        // next one anyway, but for the list of who speaks.
         let _ = self.notices.try_send(notice);
     }
 

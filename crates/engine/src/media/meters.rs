@@ -92,12 +92,14 @@ pub(super) struct SpeakingList {
     own: Option<SourceId>,
     told: Vec<SourceId>,
     told_at: Option<Instant>,
+    /// What was told last did not get through.
+    lost: bool,
 }
 
 impl Default for SpeakingList {
     fn default() -> Self {
         let sources = || Vec::with_capacity(VOICE_SLOTS * 2 + 1);
-        Self { heard: sources(), own: None, told: sources(), told_at: None }
+        Self { heard: sources(), own: None, told: sources(), told_at: None, lost: false }
     }
 }
 
@@ -116,6 +118,13 @@ impl SpeakingList {
         self.heard.clear();
         self.told.clear();
         self.own = None;
+        self.lost = false;
+    }
+
+    /// What [`Self::update`] gave last did not get through. Nothing would follow it until somebody else
+    /// speaks: it has to be told again.
+    pub(super) fn lost(&mut self) {
+        self.lost = true;
     }
 
     /// The list, if it is another one than was told last and that was long enough ago.
@@ -127,7 +136,7 @@ impl SpeakingList {
         self.heard.extend(self.own);
         self.heard.sort_unstable();
         self.heard.dedup();
-        let changed = self.heard != self.told;
+        let changed = std::mem::take(&mut self.lost) || self.heard != self.told;
         if changed {
             self.told.clone_from(&self.heard);
             self.told_at = Some(now);
@@ -178,9 +187,13 @@ mod tests {
         list.set_own(None);
         assert_eq!(told(list.update(at(120))), None, "too soon");
         assert_eq!(told(list.update(at(160))), Some(vec![4, 8]));
+        list.lost();
+        assert_eq!(told(list.update(at(170))), None, "too soon");
+        assert_eq!(told(list.update(at(210))), Some(vec![4, 8]), "again");
+        assert_eq!(told(list.update(at(300))), None, "it got through");
         list.clear();
-        assert_eq!(told(list.update(at(300))), None, "a call's end is told otherwise");
+        assert_eq!(told(list.update(at(400))), None, "a call's end is told otherwise");
         list.set_heard([SourceId(8), SourceId(4)].into_iter());
-        assert_eq!(told(list.update(at(310))), Some(vec![4, 8]), "the same as in the call before");
+        assert_eq!(told(list.update(at(410))), Some(vec![4, 8]), "the same as in the call before");
     }
 }

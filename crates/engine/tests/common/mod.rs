@@ -125,6 +125,8 @@ pub struct Person {
     pub source: SourceId,
     pub sound: Sound,
     events: mpsc::Receiver<Event>,
+    /// Who speaks, as the engine told it last.
+    speaking: Vec<SourceId>,
 }
 
 impl Person {
@@ -138,7 +140,8 @@ impl Person {
         let http = http_client().unwrap();
         let config = EngineConfig { http, settings, sounds: None, keys, tap: None };
         let (engine, events) = Engine::start(Arc::new(audio), config).unwrap();
-        Self { engine, source: SourceId(0), sound: Sound::start(microphone, speaker), events }
+        let sound = Sound::start(microphone, speaker);
+        Self { engine, source: SourceId(0), sound, events, speaking: Vec::new() }
     }
 
     /// Somebody who is connected.
@@ -162,12 +165,29 @@ impl Person {
         let wait = async {
             loop {
                 let event = self.events.recv().await.expect("the engine runs");
+                if let Event::Speaking { sources } = &event {
+                    self.speaking.clone_from(sources);
+                }
                 if let Some(picked) = pick(&event) {
                     return picked;
                 }
             }
         };
         tokio::time::timeout(PATIENCE, wait).await.expect("the event comes")
+    }
+
+    /// Waits until this person is heard to speak, or is not, as the engine itself tells it. It tells only
+    /// changes, and the last one may have come while something else was waited for.
+    pub async fn speaks(&mut self, wanted: bool) {
+        let source = self.source;
+        if self.speaking.contains(&source) == wanted {
+            return;
+        }
+        self.event(|event| match event {
+            Event::Speaking { sources } => (sources.contains(&source) == wanted).then_some(()),
+            _ => None,
+        })
+        .await;
     }
 
     pub async fn state(&mut self, wanted: impl Fn(&SessionState) -> bool) -> SessionState {
