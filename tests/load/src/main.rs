@@ -8,11 +8,12 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use voicehall_test_load::cpu::ThreadCpu;
 use voicehall_test_load::figures::{Figure, report};
-use voicehall_test_load::{Rig, bare};
+use voicehall_test_load::{Rig, bare, kernel};
 
 /// With header, extension and tag this makes a packet of 120 bytes, as in the figures that other
 /// servers were measured with.
 const PAYLOAD: [u8; 80] = [0x78; 80];
+const DATAGRAM: [u8; 120] = [0; 120];
 const FRAME: Duration = Duration::from_millis(20);
 /// While cost is measured: the system tells user from kernel time by looking once in 10 ms, so it
 /// takes many packets, and an interval that does not fall into step with that. Near the most that a
@@ -36,6 +37,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let bare = bare::forward_time(arguments.listeners, 1_000, &PAYLOAD);
     let value = bare.as_secs_f64() * 1e6;
     figures.push(Figure { name: "call.forward_bare_us", value, unit: "µs", goal: None });
+    let kernel = kernel::send_time(arguments.listeners, 1_000, FRAME_UNDER_LOAD, &DATAGRAM)?;
+    let value = kernel.as_secs_f64() * 1e6;
+    figures.push(Figure { name: "call.forward_kernel_us", value, unit: "µs", goal: None });
     report(&figures, arguments.json.as_deref())?;
     Ok(())
 }
