@@ -8,7 +8,7 @@ use voicehall_audio::{
     Downlink, Encoder, EncoderConfig, Frame, IncomingPacket, JitterConfig, Meter, PAYLOAD_BYTES_MAX,
     Resampler, Uplink, UplinkConfig, UplinkEncoder, UplinkEncoderConfig,
 };
-use voicehall_test_allocation::count;
+use voicehall_test_realtime::allocations;
 
 #[test]
 fn capture_without_its_libraries_and_encoding_do_not_allocate() {
@@ -17,7 +17,7 @@ fn capture_without_its_libraries_and_encoding_do_not_allocate() {
     let mut encoder = UplinkEncoder::new(UplinkEncoderConfig::default(), 0).unwrap();
     let mut meter = Meter::default();
     let mut bytes = 0;
-    let allocations = count(|| {
+    let counted = allocations(|| {
         for chunk in voice.chunks_exact(480) {
             let mut frame: Frame = chunk.try_into().unwrap();
             let report = uplink.process(&mut frame, None);
@@ -26,7 +26,7 @@ fn capture_without_its_libraries_and_encoding_do_not_allocate() {
         }
     });
     assert!(bytes > 5_000);
-    assert_eq!(allocations, 0);
+    assert_eq!(counted, 0);
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn receiving_and_mixing_over_a_bad_network_do_not_allocate() {
     let mut random = signals::Random::new(3);
     let mut mix: Frame = [0.0; 480];
     let mut heard = 0;
-    let allocations = count(|| {
+    let counted = allocations(|| {
         for n in 0..1_000_usize {
             let now = start + Duration::from_millis(n as u64 * 10);
             // Lost, late and reordered packets, in a stop-and-go rhythm, from two sources in turn.
@@ -77,7 +77,7 @@ fn receiving_and_mixing_over_a_bad_network_do_not_allocate() {
     let stats = downlink.stats(1).unwrap();
     assert!(heard > 300, "{heard}");
     assert!(stats.received > 200 && stats.lost > 5 && stats.duplicates > 100, "{stats:?}");
-    assert_eq!(allocations, 0);
+    assert_eq!(counted, 0);
 }
 
 #[test]
@@ -85,11 +85,11 @@ fn resampling_does_not_allocate() {
     let input = signals::tone(44_100, 440.0, 0.5);
     let mut resampler = Resampler::new(44_100, 48_000).unwrap();
     let mut samples = 0;
-    let allocations = count(|| {
+    let counted = allocations(|| {
         for chunk in input.chunks(256) {
             resampler.process(chunk, |out| samples += out.len());
         }
     });
     assert!(samples > 47_000);
-    assert_eq!(allocations, 0);
+    assert_eq!(counted, 0);
 }

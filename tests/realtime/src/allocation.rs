@@ -1,12 +1,12 @@
 //! A counting allocator for tests. Linking this crate makes it the program's allocator, so a test
-//! that uses [`count`] has nothing to set up.
+//! that uses [`allocations`] has nothing to set up.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 /// How often the current thread allocates and frees while it does `work`. Growing or shrinking in
 /// place counts as both.
-pub fn count(work: impl FnOnce()) -> u64 {
+pub fn allocations(work: impl FnOnce()) -> u64 {
     let before = COUNT.get();
     work();
     COUNT.get() - before
@@ -40,22 +40,22 @@ static ALLOCATOR: Counting = Counting;
 
 #[cfg(test)]
 mod tests {
-    use super::count;
+    use super::allocations;
     use std::hint::black_box;
     use std::sync::Barrier;
 
     #[test]
     fn allocating_and_freeing_are_counted() {
         let kept = black_box(Box::new(1));
-        assert_eq!(count(|| drop(black_box(Box::new(1)))), 2);
-        assert_eq!(count(|| drop(kept)), 1);
-        assert_eq!(count(|| ()), 0);
+        assert_eq!(allocations(|| drop(black_box(Box::new(1)))), 2);
+        assert_eq!(allocations(|| drop(kept)), 1);
+        assert_eq!(allocations(|| ()), 0);
     }
 
     #[test]
     fn growing_is_counted() {
         let mut bytes = black_box(vec![0_u8; 1]);
-        assert!(count(|| bytes.reserve_exact(1_000)) > 0);
+        assert!(allocations(|| bytes.reserve_exact(1_000)) > 0);
     }
 
     #[test]
@@ -67,7 +67,7 @@ mod tests {
                 drop(black_box(Box::new(1)));
                 barrier.wait();
             });
-            let counted = count(|| {
+            let counted = allocations(|| {
                 barrier.wait();
                 barrier.wait();
             });

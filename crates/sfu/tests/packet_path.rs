@@ -1,0 +1,70 @@
+//! The path of a voice packet allocates and frees nothing, and asks the system for nothing, so that it
+//! cannot wait for a lock either: not when it is received, not for its receivers.
+
+mod common;
+
+use common::{Call, address};
+use std::net::SocketAddr;
+use voicehall_sfu::{DATAGRAM_BYTES_MAX, Event, Outbox};
+use voicehall_test_realtime::allocations;
+
+struct Sink {
+    buffer: [u8; DATAGRAM_BYTES_MAX],
+    sent: u64,
+}
+
+impl Outbox for Sink {
+    fn buffer(&mut self) -> &mut [u8] {
+        &mut self.buffer
+    }
+
+    fn send(&mut self, _to: SocketAddr, _len: usize) {
+        self.sent += 1;
+    }
+
+    fn event(&mut self, event: Event) {
+        panic!("nothing happens in between: {event:?}");
+    }
+}
+
+/// A call that three speak in, and their next packets: streams, timers and hash tables have come to rest.
+fn under_way() -> (Call, Vec<(SocketAddr, Vec<u8>)>) {
+    let mut call = Call::of(40);
+    for _ in 0..50 {
+        call.speak(&[(0, 30), (1, 30), (2, 30)]);
+    }
+    let mut packets = Vec::new();
+    for _ in 0..20 {
+        for speaker in 0..3 {
+            call.peers[speaker].send_voice(&[5; 100], 30, call.now);
+            packets.push((address(speaker), call.peers[speaker].poll_datagram().expect("it was sent")));
+        }
+    }
+    (call, packets)
+}
+
+fn forward(call: &mut Call, packets: &mut [(SocketAddr, Vec<u8>)], sink: &mut Sink) {
+    for (from, packet) in packets {
+        call.shard.handle_datagram(*from, packet, call.now, sink);
+    }
+}
+
+#[test]
+fn forwarding_allocates_nothing() {
+    let (mut call, mut packets) = under_way();
+    let mut sink = Sink { buffer: [0; DATAGRAM_BYTES_MAX], sent: 0 };
+    assert_eq!(allocations(|| forward(&mut call, &mut packets, &mut sink)), 0);
+    assert_eq!(sink.sent, 60 * 39);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn forwarding_asks_the_system_for_nothing() {
+    let (mut call, mut packets) = under_way();
+    let mut sink = Sink { buffer: [0; DATAGRAM_BYTES_MAX], sent: 0 };
+    let forwarded = || {
+        forward(&mut call, &mut packets, &mut sink);
+        assert_eq!(sink.sent, 60 * 39);
+    };
+    assert!(voicehall_test_realtime::keeps_to_itself(forwarded));
+}
