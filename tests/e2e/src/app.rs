@@ -38,7 +38,7 @@ impl App {
     ) -> Self {
         let mut variables = session.variables().to_vec();
         variables.extend_from_slice(more);
-        variables.push(("VOICEHALL_LOG".to_owned(), "info,voicehall_engine=debug".to_owned()));
+        variables.push(("VOICEHALL_LOG".to_owned(), "info,voicehall_engine=debug,voicehall_device=debug".to_owned()));
         // The rig has no accessibility bus, for which GTK would wait.
         variables.push(("GTK_A11Y".to_owned(), "none".to_owned()));
         variables.push(("NO_AT_BRIDGE".to_owned(), "1".to_owned()));

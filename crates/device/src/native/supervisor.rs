@@ -305,6 +305,7 @@ impl Kept {
     ) -> Result<Option<String>, Failure> {
         let found = hosts.find(host, self.direction, &self.choice).ok_or_else(Failure::no_device)?;
         self.generation += 1;
+        tracing::debug!(direction = ?self.direction, "audio stream opens");
         let on_error = error_handler(self.id, self.generation, failures.clone());
         let opened = match &self.link {
             Link::Microphone(link) => {
@@ -323,6 +324,7 @@ impl Kept {
             }
         };
         let stream = opened.map_err(|error| Failure::of(&error))?;
+        tracing::debug!(direction = ?self.direction, "audio stream runs");
         #[cfg(windows)]
         super::ducking::opt_out();
         self.running = Some(Running {
