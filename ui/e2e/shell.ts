@@ -142,6 +142,7 @@ export class PlayedShell {
       if (this.connects)
         this.engine({ type: 'state', state: { state: 'connected', source: OWN_SOURCE } });
     }
+    if (command.type === 'talkOverride') this.engine({ type: 'talkOverride', on: command.on });
   }
 
   /** The desktop opens a link with the app that runs. */

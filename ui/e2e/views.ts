@@ -114,6 +114,24 @@ export const VIEWS: View[] = [
   { name: 'voice channel', app: true, open: (stage) => stage.signedIn({ membersShown: true }) },
   { name: 'call', app: true, open: (stage) => inCall(stage) },
   {
+    name: 'call kept open',
+    app: true,
+    open: async (stage) => {
+      await inCall(stage, { audio: { gate: { mode: 'pushToTalk', releaseMs: 200 } } });
+      stage.shell.engine({ type: 'talkOverride', on: true });
+      await stage.page.locator('[data-testid=talk-mark][data-on=true]').waitFor();
+    },
+  },
+  {
+    name: 'call kept open muted',
+    app: true,
+    open: async (stage) => {
+      await inCall(stage, { selfMute: true });
+      stage.shell.engine({ type: 'talkOverride', on: true });
+      await stage.page.locator('[data-testid=talk-mark][data-silent=true]').waitFor();
+    },
+  },
+  {
     name: 'call muted offline',
     app: true,
     open: async (stage) => {
@@ -324,6 +342,25 @@ export const VIEWS: View[] = [
     },
   },
   { name: 'settings voice', app: true, open: (stage) => section(stage, 'voice') },
+  {
+    name: 'settings keys',
+    app: true,
+    open: async (stage) => {
+      await section(stage, 'voice', {
+        audio: { gate: { mode: 'pushToTalk', releaseMs: 200 } },
+        keys: [
+          { action: 'talk', keys: ['ControlLeft'] },
+          { action: 'talk', keys: ['Mouse4'] },
+          { action: 'talkOverride', keys: ['F8'] },
+          { action: 'mute', keys: ['ControlLeft', 'ShiftLeft', 'KeyM'] },
+        ],
+      });
+      stage.shell.engine({ type: 'keys', access: 'everywhere', names: { KeyM: 'M' } });
+      const first = stage.page.getByTestId('keys-talk');
+      await first.getByTestId('key-binding').first().waitFor();
+      await stage.page.getByTestId('key-access').evaluate((e) => e.scrollIntoView());
+    },
+  },
   {
     name: 'settings keys of the desktop',
     app: true,

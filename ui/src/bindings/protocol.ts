@@ -866,7 +866,7 @@ action: KeyAction,
  */
 keys: Array<string>, };
 
-export type KeyAction = "talk" | "mute" | "deafen" | "leave";
+export type KeyAction = "talk" | "talkOverride" | "mute" | "deafen" | "leave";
 
 export type KeyAccess = "everywhere" | "x11Programs" | "unelevated" | "unpermitted" | "combinations" | "page" | "nowhere";
 

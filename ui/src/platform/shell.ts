@@ -71,6 +71,8 @@ export interface MiniContent {
   channel: string;
   theme: string;
   muted: boolean;
+  /** The microphone is kept open, whatever the talk key says. */
+  talkOverride: boolean;
   people: { id: string; name: string; speaking: boolean; silent: boolean }[];
 }
 

@@ -349,6 +349,7 @@ export const strings: Strings = {
     names: {
       mute: 'Stummschalten oder aufheben',
       deafen: 'Ton aus oder an',
+      talkOverride: 'Mikrofon offen halten oder nicht mehr',
       switcher: 'Zu Gilde, Kanal oder Person',
       channelUp: 'Voriger Kanal',
       channelDown: 'Nächster Kanal',
@@ -378,6 +379,7 @@ export const strings: Strings = {
     tray: {
       idle: 'Voicehall: nicht im Gespräch',
       inCall: 'Voicehall: im Gespräch',
+      override: 'Voicehall: im Gespräch, Mikrofon bleibt offen',
       muted: 'Voicehall: stumm',
       deafened: 'Voicehall: Ton aus',
       mute: 'Stummschalten',

@@ -350,6 +350,7 @@ export const strings = {
     names: {
       mute: 'Mute or unmute',
       deafen: 'Deafen or undeafen',
+      talkOverride: 'Keep the microphone open, or no longer',
       switcher: 'Go to a guild, a channel or a person',
       channelUp: 'Previous channel',
       channelDown: 'Next channel',
@@ -379,6 +380,7 @@ export const strings = {
     tray: {
       idle: 'Voicehall: not in a call',
       inCall: 'Voicehall: in a call',
+      override: 'Voicehall: in a call, microphone stays open',
       muted: 'Voicehall: muted',
       deafened: 'Voicehall: deafened',
       mute: 'Mute',
