@@ -95,7 +95,7 @@ export class PlayedShell {
         this.#listeners.length = 0;
         return this.doors.settings();
       case 'credentials_load':
-        return this.doors.credentials();
+        return { logins: this.doors.credentials(), shut: null };
       case 'http': {
         const { base, method, path, body } = args['request'] as {
           base: string;

@@ -58,7 +58,7 @@ export interface ShellFacts {
   keychainLack: KeychainLack | null;
 }
 
-export type KeychainLack = 'absent' | 'locked' | 'late' | 'refused';
+export type KeychainLack = 'unanswered' | 'absent' | 'locked' | 'late' | 'refused';
 
 /** What the desktop tells. */
 export type ShellEvent =

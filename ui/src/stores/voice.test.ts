@@ -22,7 +22,8 @@ vi.hoisted(() => {
 const storage: Storage = {
   loadSettings: () => Promise.resolve(null),
   saveSettings: () => Promise.resolve(),
-  loadCredentials: () => Promise.resolve({}),
+  loadCredentials: () => Promise.resolve({ logins: {}, shut: null }),
+  openCredentials: () => Promise.resolve({ logins: {}, shut: null }),
   saveCredentials: () => Promise.resolve(),
 };
 
