@@ -205,7 +205,8 @@ describe('a call', () => {
 describe('a microphone that is kept open', () => {
   const mark = () => page.getByTestId('talk-mark');
   const pin = () => page.getByRole('button', { name: 'Keep the microphone open' });
-  const said = async () => (await page.getByTestId('announcer').locator('p').allInnerTexts()).at(-1);
+  const said = async () =>
+    (await page.getByTestId('announcer').locator('p').allInnerTexts()).at(-1);
 
   it('is seen and said, and so is that a mute is stronger', async () => {
     await inCall(stage, { audio: { gate: { mode: 'pushToTalk', releaseMs: 200 } } });

@@ -282,16 +282,17 @@ describe('an account', () => {
     // The server is remembered a moment after it was met.
     await expect.poll(() => JSON.stringify(stage.kept.settings)).toContain('Lantern');
     const { credentials } = stage.kept;
-    const opened = Promise.withResolvers<unknown>();
+    let open: (loaded: unknown) => void = () => undefined;
+    const opened = new Promise((resolve) => (open = resolve));
     stage.shell.answer = (command) => {
       if (command === 'credentials_load') return { logins: {}, shut: 'asked' };
-      return command === 'credentials_open' ? opened.promise : undefined;
+      return command === 'credentials_open' ? opened : undefined;
     };
     await stage.restart();
     await page.getByText('Unlock your system’s keychain, and you are in.').waitFor();
     await page.getByTestId('without-keychain').click();
     await page.getByTestId('sign-in-name').waitFor();
-    opened.resolve({ logins: credentials, shut: null });
+    open({ logins: credentials, shut: null });
     await page.getByTestId('guild-switcher').waitFor();
   });
 

@@ -656,7 +656,11 @@ guild: string | null, } | { "command": "leave", } | { "command": "ptt",
 /**
  * Down or up.
  */
-down: boolean, } | { "command": "status", } | { "command": "show", };
+down: boolean, } | { "command": "override", 
+/**
+ * None changes what is.
+ */
+on: boolean | null, } | { "command": "status", } | { "command": "show", };
 
 export type ControlAnswer = { "result": "done", 
 /**
@@ -690,7 +694,11 @@ muted: boolean,
 /**
  * One hears nothing by one's own choice.
  */
-deafened: boolean, };
+deafened: boolean, 
+/**
+ * x
+ */
+talkOverride: boolean, };
 
 export type ControlPhase = "idle" | "joining" | "connected" | "reconnecting" | "failed";
 
@@ -755,7 +763,7 @@ actions: Array<NamedAction>, } | { "type": "reassignKeys", } | { "type": "talk",
 /**
  * Down or up.
  */
-pressed: boolean, } | { "type": "chime", 
+pressed: boolean, } | { "type": "talkOverride", on: boolean, } | { "type": "chime", 
 /**
  * What happened.
  */
@@ -978,7 +986,7 @@ changeable: boolean, } | { "type": "keyPressed",
 /**
  * What: everything but [`KeyAction::Talk`].
  */
-action: KeyAction, } | { "type": "keysRecorded", 
+action: KeyAction, } | { "type": "talkOverride", on: boolean, } | { "type": "keysRecorded", 
 /**
  * Their ids, in a fixed order.
  */

@@ -45,7 +45,7 @@ class World {
   settings: unknown = {};
   /** The keychain is not open at the start. */
   shut: 'asked' | 'locked' | null = null;
-  openKeychain: (shut?: 'locked') => void = () => undefined;
+  openKeychain: (shut?: 'locked' | null) => void = () => undefined;
   credentials: Credentials = { [A]: { token: 'ta' }, [B]: { token: 'tb' } };
   readonly sockets: FakeSocket[] = [];
   readonly requests: string[] = [];
