@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
-use voicehall_device::keys::{Action, HotkeyEvent, HotkeySource};
+use voicehall_device::keys::{Action, Cause, HotkeyEvent, HotkeySource};
 use voicehall_device::{AudioSystem, Sound, UiSounds};
 use voicehall_protocol::engine::{
     AudioSettings, Chime, Command, Event, Gate, PlaybackPhase, SessionState, SoundVolumes,

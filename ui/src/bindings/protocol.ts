@@ -696,7 +696,7 @@ muted: boolean,
  */
 deafened: boolean, 
 /**
- * x
+ * The microphone is kept open, whatever the talk key says. An app of an older version does not say.
  */
 talkOverride: boolean, };
 
@@ -763,7 +763,11 @@ actions: Array<NamedAction>, } | { "type": "reassignKeys", } | { "type": "talk",
 /**
  * Down or up.
  */
-pressed: boolean, } | { "type": "talkOverride", on: boolean, } | { "type": "chime", 
+pressed: boolean, } | { "type": "talkOverride", 
+/**
+ * On or off.
+ */
+on: boolean, } | { "type": "chime", 
 /**
  * What happened.
  */
@@ -984,9 +988,13 @@ keys: Array<AssignedKeys>,
  */
 changeable: boolean, } | { "type": "keyPressed", 
 /**
- * What: everything but [`KeyAction::Talk`].
+ * What: neither [`KeyAction::Talk`] nor [`KeyAction::TalkOverride`].
  */
-action: KeyAction, } | { "type": "talkOverride", on: boolean, } | { "type": "keysRecorded", 
+action: KeyAction, } | { "type": "talkOverride", 
+/**
+ * Whether it is.
+ */
+on: boolean, } | { "type": "keysRecorded", 
 /**
  * Their ids, in a fixed order.
  */
