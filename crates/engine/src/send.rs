@@ -262,7 +262,6 @@ mod tests {
             (Gate::PushToTalk { release_ms: 0 }, KEY, None),
             (Gate::Toggle { release_ms: 0 }, KEY, None),
             (Gate::PushToMute { release_ms: 0 }, None, KEY),
-            (Gate::Voice { threshold: Some(1.1), release_ms: 0 }, None, None),
             (Gate::Open, None, None),
         ] {
             let mut sender = Sender::new(&AudioSettings { gate, ..raw() }, 0, 0).unwrap();
@@ -286,6 +285,19 @@ mod tests {
             tone(&mut sender, 4);
             assert_eq!(tone(&mut sender, 20).len(), 0, "who is muted is not heard, {gate:?}");
         }
+    }
+
+    #[test]
+    fn whoever_keeps_it_open_needs_not_sound_like_a_voice() {
+        let gate = Gate::Voice { threshold: Some(1.1), release_ms: 0 };
+        let mut sender = Sender::new(&AudioSettings { gate, ..raw() }, 0, 0).unwrap();
+        assert_eq!(tone(&mut sender, 20).len(), 0);
+        sender.set_talk(Talk::Overridden);
+        tone(&mut sender, 4);
+        assert_eq!(tone(&mut sender, 20).len(), 10);
+        sender.set_talk(Talk::Pressed);
+        tone(&mut sender, 4);
+        assert_eq!(tone(&mut sender, 20).len(), 0);
     }
 
     #[test]
