@@ -138,8 +138,7 @@ mod tests {
 
     fn done(muted: bool) -> Answer {
         let (deafened, talk_override) = (false, false);
-        let status =
-            Status { call: Phase::Idle, guild: None, channel: None, muted, deafened, talk_override };
+        let status = Status { call: Phase::Idle, guild: None, channel: None, muted, deafened, talk_override };
         Answer::Done { status }
     }
 

@@ -1,7 +1,7 @@
 /** Every view there is, and how to get to it: for pictures and for the check of accessibility. */
 import type { Page } from 'playwright-core';
 import type { CallStats } from '../src/bindings/protocol';
-import { BASE, voiceState, type Stage } from './fixture';
+import { ADA, BASE, voiceState, type Stage } from './fixture';
 import { door, node, OLD, several, WORK, write } from './several';
 import { OWN_SOURCE } from './shell';
 import { SETTINGS_VIEWS, type View } from './settings-views';
@@ -378,6 +378,17 @@ export const VIEWS: View[] = [
       await several(stage);
       await door(stage, 'Analytical Engines').click();
       await stage.page.getByTestId('pane-wake').waitFor();
+    },
+  },
+  {
+    name: 'server behind a keychain',
+    app: true,
+    open: async (stage) => {
+      stage.shell.answer = (command) =>
+        command === 'credentials_load' ? { logins: {}, shut: 'locked' } : undefined;
+      const guilds = [{ id: '1', name: 'The Lanterns' }];
+      await stage.enter({ servers: [{ base: BASE, user: ADA, guilds }] });
+      await stage.page.getByTestId('keychain-open').waitFor();
     },
   },
   {

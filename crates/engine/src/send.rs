@@ -177,7 +177,9 @@ fn gate_mode(gate: Gate, talk: Talk) -> GateMode {
         Gate::PushToTalk { release_ms } | Gate::Toggle { release_ms } => {
             GateMode::PushToTalk { pressed: talk != Talk::Rest, release_ms }
         }
-        Gate::PushToMute { release_ms } => GateMode::PushToMute { pressed: talk == Talk::Pressed, release_ms },
+        Gate::PushToMute { release_ms } => {
+            GateMode::PushToMute { pressed: talk == Talk::Pressed, release_ms }
+        }
     }
 }
 
