@@ -3,6 +3,7 @@
 //! `permissions/shell.toml`, or the window is refused it.
 
 use crate::control::Pending;
+use crate::credentials::Loaded;
 use crate::desktop::{Desktop, Facts, Notification};
 use crate::engine_bridge::EngineBridge;
 use crate::http::{Answer, Client, Request};
@@ -35,6 +36,7 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         settings_load,
         settings_save,
         credentials_load,
+        credentials_open,
         credentials_save,
         launch_link,
         control_answer,
@@ -100,11 +102,15 @@ fn settings_save(storage: State<'_, Storage>, settings: Value) -> Outcome<()> {
     storage.settings.save(&settings).map_err(text)
 }
 
-/// The UI keeps a record by server here, so none yet is an empty one.
 #[tauri::command]
-async fn credentials_load(storage: State<'_, Storage>) -> Outcome<Value> {
-    let credentials = storage.credentials.load().await.map_err(text)?;
-    Ok(credentials.unwrap_or_else(|| Value::Object(Default::default())))
+async fn credentials_load(storage: State<'_, Storage>) -> Outcome<Loaded> {
+    storage.credentials.load().await.map_err(text)
+}
+
+// Answers when the keychain has, which may wait for the person.
+#[tauri::command]
+async fn credentials_open(storage: State<'_, Storage>) -> Outcome<Loaded> {
+    storage.credentials.open().await.map_err(text)
 }
 
 #[tauri::command]

@@ -19,7 +19,9 @@ pub enum Lack {
     Absent,
     /// It is locked, and was not opened.
     Locked,
-    /// It did not answer in time.
+    /// It has not answered yet, and perhaps asks the person.
+    Unanswered,
+    /// It did not take what it was given in time.
     Late,
     /// It does not take or give what it is asked for.
     Refused,

@@ -99,7 +99,10 @@ fn set_up(app: &mut App, launch: Launch) -> Result<(), Box<dyn std::error::Error
     app.manage(http);
     app.manage(updates::Updates::new(app.handle().clone(), tls.clone()));
     app.manage(socket::Sockets::new(tls));
-    app.manage(Storage::new(app.path().app_config_dir()?, Arc::new(keychain::Keychain)));
+    let storage = Storage::new(app.path().app_config_dir()?, Arc::new(keychain::Keychain));
+    // While the page loads, so that it finds the logins there.
+    storage.credentials.ask();
+    app.manage(storage);
     let desktop = Desktop::new(app.handle().clone());
     if launch.in_background() {
         desktop.wait_for_tray();

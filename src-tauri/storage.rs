@@ -39,7 +39,7 @@ pub struct Storage {
     /// Settings of sound, windows and the like.
     pub settings: Document,
     /// The login token of each server.
-    pub credentials: Credentials,
+    pub credentials: Arc<Credentials>,
 }
 
 impl Storage {
@@ -47,7 +47,7 @@ impl Storage {
     pub fn new(folder: PathBuf, vault: Arc<dyn Vault>) -> Self {
         Self {
             settings: Document::new(folder.join("settings.json")),
-            credentials: Credentials::new(Document::new(folder.join("credentials.json")), vault),
+            credentials: Arc::new(Credentials::new(Document::new(folder.join("credentials.json")), vault)),
         }
     }
 }

@@ -137,7 +137,8 @@ mod tests {
     use voicehall_protocol::control::{Phase, Status};
 
     fn done(muted: bool) -> Answer {
-        let status = Status { call: Phase::Idle, guild: None, channel: None, muted, deafened: false };
+        let (deafened, talk_override) = (false, false);
+        let status = Status { call: Phase::Idle, guild: None, channel: None, muted, deafened, talk_override };
         Answer::Done { status }
     }
 

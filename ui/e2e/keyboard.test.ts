@@ -202,6 +202,41 @@ describe('a call', () => {
   });
 });
 
+describe('a microphone that is kept open', () => {
+  const mark = () => page.getByTestId('talk-mark');
+  const pin = () => page.getByRole('button', { name: 'Keep the microphone open' });
+  const said = async () =>
+    (await page.getByTestId('announcer').locator('p').allInnerTexts()).at(-1);
+
+  it('is seen and said, and so is that a mute is stronger', async () => {
+    await inCall(stage, { audio: { gate: { mode: 'pushToTalk', releaseMs: 200 } } });
+    expect(await mark().innerText()).toBe('Push to talk');
+    await page.keyboard.press('Control+Shift+KeyO');
+    await mark().getByText('Microphone stays open').waitFor();
+    expect(await pin().getAttribute('aria-pressed')).toBe('true');
+    await expect.poll(said).toBe('Microphone stays open');
+    await page.keyboard.press('Control+Shift+KeyM');
+    await mark().getByText('Not heard now').waitFor();
+    await page.keyboard.press('Control+Shift+KeyM');
+    await mark().getByText('Microphone stays open').waitFor();
+    await pin().focus();
+    await page.keyboard.press('Space');
+    await mark().getByText('Push to talk').waitFor();
+    await expect.poll(said).toBe('Microphone no longer stays open');
+    expect(stage.shell.commands.at(-1)).toEqual({ type: 'talkOverride', on: false });
+  });
+
+  it('leaves the focus nearby when its mark goes', async () => {
+    await inCall(stage);
+    expect(await mark().count()).toBe(0);
+    stage.shell.engine({ type: 'talkOverride', on: true });
+    await pin().focus();
+    await page.keyboard.press('Enter');
+    await mark().waitFor({ state: 'detached' });
+    await expect.poll(focused).toBe('Mute');
+  });
+});
+
 describe('the settings', () => {
   it('are walked by arrows', async () => {
     await stage.signedIn();

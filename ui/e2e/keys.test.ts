@@ -41,6 +41,11 @@ describe('keys', () => {
     expect(await bindings('mute').innerText()).toContain('Left Shift');
     expect(await bindings('mute').getByTestId('key-conflict').innerText()).toBe('Also does: Talk');
 
+    await add('talkOverride').click();
+    await page.getByTestId('key-recorder').waitFor();
+    await page.keyboard.press('F8');
+    await bindings('talkOverride').getByText('F8').waitFor();
+
     await page.keyboard.press('Escape');
     await page.getByTestId('settings').waitFor({ state: 'detached' });
     await page.keyboard.press('Control+Shift+m');

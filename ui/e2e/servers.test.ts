@@ -277,12 +277,37 @@ describe('an account', () => {
     await page.getByTestId('sign-in-password').waitFor();
   });
 
-  it('may be behind a keychain that was not opened', async () => {
-    stage.shell.answer = (command) =>
-      command === 'shell_facts' ? { tray: false, keychainLack: 'locked' } : undefined;
-    await several(stage);
-    await door(stage, 'Poets').click();
-    await page.getByTestId('keychain-hint').waitFor();
+  it('may be in a keychain that is opened later, and nothing waits for it', async () => {
+    await stage.signedIn();
+    // The server is remembered a moment after it was met.
+    await expect.poll(() => JSON.stringify(stage.kept.settings)).toContain('Lantern');
+    const { credentials } = stage.kept;
+    let open: (loaded: unknown) => void = () => undefined;
+    const opened = new Promise((resolve) => (open = resolve));
+    stage.shell.answer = (command) => {
+      if (command === 'credentials_load') return { logins: {}, shut: 'asked' };
+      return command === 'credentials_open' ? opened : undefined;
+    };
+    await stage.restart();
+    await page.getByText('Unlock your system’s keychain, and you are in.').waitFor();
+    await page.getByTestId('without-keychain').click();
+    await page.getByTestId('sign-in-name').waitFor();
+    open({ logins: credentials, shut: null });
+    await page.getByTestId('guild-switcher').waitFor();
+  });
+
+  it('may be in a keychain that is asked again', async () => {
+    await stage.signedIn();
+    await expect.poll(() => JSON.stringify(stage.kept.settings)).toContain('Lantern');
+    const { credentials } = stage.kept;
+    stage.shell.answer = (command) => {
+      if (command === 'credentials_load') return { logins: {}, shut: 'locked' };
+      return command === 'credentials_open' ? { logins: credentials, shut: null } : undefined;
+    };
+    await stage.restart();
+    await page.getByTestId('keychain-open').focus();
+    await page.keyboard.press('Enter');
+    await page.getByTestId('guild-switcher').waitFor();
   });
 });
 

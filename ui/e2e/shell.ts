@@ -95,7 +95,7 @@ export class PlayedShell {
         this.#listeners.length = 0;
         return this.doors.settings();
       case 'credentials_load':
-        return this.doors.credentials();
+        return { logins: this.doors.credentials(), shut: null };
       case 'http': {
         const { base, method, path, body } = args['request'] as {
           base: string;
@@ -142,6 +142,7 @@ export class PlayedShell {
       if (this.connects)
         this.engine({ type: 'state', state: { state: 'connected', source: OWN_SOURCE } });
     }
+    if (command.type === 'talkOverride') this.engine({ type: 'talkOverride', on: command.on });
   }
 
   /** The desktop opens a link with the app that runs. */

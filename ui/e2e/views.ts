@@ -1,16 +1,12 @@
 /** Every view there is, and how to get to it: for pictures and for the check of accessibility. */
 import type { Page } from 'playwright-core';
 import type { CallStats } from '../src/bindings/protocol';
-import { BASE, voiceState, type Stage } from './fixture';
+import { ADA, BASE, voiceState, type Stage } from './fixture';
 import { door, node, OLD, several, WORK, write } from './several';
 import { OWN_SOURCE } from './shell';
+import { SETTINGS_VIEWS, type View } from './settings-views';
 
-export interface View {
-  name: string;
-  /** Runs in the app rather than in a browser. */
-  app: boolean;
-  open: (stage: Stage) => Promise<void>;
-}
+export type { View } from './settings-views';
 
 const channel = (page: Page, name: string) =>
   page.locator(`[data-testid=channel][data-name="${name}"]`);
@@ -67,12 +63,6 @@ const STATS: CallStats = {
   delays: { captureMs: 6, processingMs: 26.5, networkMs: 28, bufferMs: 38, playbackMs: 12 },
 };
 
-async function section(stage: Stage, key: string, settings: object = {}): Promise<void> {
-  await stage.signedIn(settings);
-  await stage.page.getByTestId('settings-open').click();
-  await stage.page.getByTestId(`settings-${key}`).click();
-}
-
 export const VIEWS: View[] = [
   {
     name: 'invite',
@@ -113,6 +103,24 @@ export const VIEWS: View[] = [
   },
   { name: 'voice channel', app: true, open: (stage) => stage.signedIn({ membersShown: true }) },
   { name: 'call', app: true, open: (stage) => inCall(stage) },
+  {
+    name: 'call kept open',
+    app: true,
+    open: async (stage) => {
+      await inCall(stage, { audio: { gate: { mode: 'pushToTalk', releaseMs: 200 } } });
+      stage.shell.engine({ type: 'talkOverride', on: true });
+      await stage.page.locator('[data-testid=talk-mark][data-on=true]').waitFor();
+    },
+  },
+  {
+    name: 'call kept open muted',
+    app: true,
+    open: async (stage) => {
+      await inCall(stage, { selfMute: true });
+      stage.shell.engine({ type: 'talkOverride', on: true });
+      await stage.page.locator('[data-testid=talk-mark][data-silent=true]').waitFor();
+    },
+  },
   {
     name: 'call muted offline',
     app: true,
@@ -323,44 +331,7 @@ export const VIEWS: View[] = [
       await stage.page.getByTestId('join-guild-open').click();
     },
   },
-  { name: 'settings voice', app: true, open: (stage) => section(stage, 'voice') },
-  {
-    name: 'settings keys of the desktop',
-    app: true,
-    open: async (stage) => {
-      await section(stage, 'voice', { desktopKeys: true });
-      stage.shell.engine({ type: 'keys', access: 'nowhere', names: {} });
-      stage.shell.engine({
-        type: 'desktopKeys',
-        state: 'assigned',
-        keys: [
-          { action: 'talk', keys: 'F9' },
-          { action: 'mute', keys: 'Ctrl+Shift+M' },
-          { action: 'deafen', keys: '' },
-        ],
-        changeable: true,
-      });
-      await stage.page.getByTestId('desktop-keys-change').scrollIntoViewIfNeeded();
-    },
-  },
-  { name: 'settings voice in a browser', app: false, open: (stage) => section(stage, 'voice') },
-  { name: 'settings appearance', app: true, open: (stage) => section(stage, 'appearance') },
-  {
-    name: 'settings help',
-    app: true,
-    open: async (stage) => {
-      await section(stage, 'help');
-      await stage.page.getByTestId('diagnostics-show').click();
-    },
-  },
-  {
-    name: 'settings account',
-    app: true,
-    open: async (stage) => {
-      await section(stage, 'account');
-      await stage.page.getByTestId('login').first().waitFor();
-    },
-  },
+  ...SETTINGS_VIEWS,
   {
     name: 'join a guild in a browser',
     app: false,
@@ -407,6 +378,17 @@ export const VIEWS: View[] = [
       await several(stage);
       await door(stage, 'Analytical Engines').click();
       await stage.page.getByTestId('pane-wake').waitFor();
+    },
+  },
+  {
+    name: 'server behind a keychain',
+    app: true,
+    open: async (stage) => {
+      stage.shell.answer = (command) =>
+        command === 'credentials_load' ? { logins: {}, shut: 'locked' } : undefined;
+      const guilds = [{ id: '1', name: 'The Lanterns' }];
+      await stage.enter({ servers: [{ base: BASE, user: ADA, guilds }] });
+      await stage.page.getByTestId('keychain-open').waitFor();
     },
   },
   {

@@ -62,6 +62,12 @@ pub enum Order {
         /// Which.
         key: TalkKey,
     },
+    /// Keeps the microphone open until the call ends, whatever the talk key says; changes what is when
+    /// neither is said.
+    Override {
+        /// Which.
+        on: Option<Switch>,
+    },
     /// Only says how the app stands.
     Status,
     /// Brings the window to the front.

@@ -296,6 +296,7 @@ impl<'a> Caller<'a> {
             Event::Keys { .. }
             | Event::DesktopKeys { .. }
             | Event::KeyPressed { .. }
+            | Event::TalkOverride { .. }
             | Event::KeysRecorded { .. }
             | Event::Unheard { .. }
             | Event::Input { .. }

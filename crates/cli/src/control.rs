@@ -50,6 +50,7 @@ fn request(order: &Order) -> Request {
         Order::Join { channel, guild } => Request::Join { channel: channel.clone(), guild: guild.clone() },
         Order::Leave => Request::Leave {},
         Order::Ptt { key } => Request::Ptt { down: *key == TalkKey::Down },
+        Order::Override { on } => Request::Override { on: wish(on) },
         Order::Status => Request::Status {},
         Order::Show => Request::Show {},
     }
@@ -86,7 +87,8 @@ fn words(status: &Status) -> String {
         (true, false) => ", muted",
         (false, false) => "",
     };
-    format!("{call}{place}{own}")
+    let kept_open = if status.talk_override { ", microphone kept open" } else { "" };
+    format!("{call}{place}{own}{kept_open}")
 }
 
 #[cfg(test)]
@@ -95,7 +97,7 @@ mod tests {
 
     fn status(call: Phase, muted: bool, deafened: bool) -> Status {
         let (guild, channel) = (Some("Club".to_owned()), Some("Lobby".to_owned()));
-        Status { call, guild, channel, muted, deafened }
+        Status { call, guild, channel, muted, deafened, talk_override: false }
     }
 
     #[test]
@@ -106,6 +108,8 @@ mod tests {
             "reconnecting to Lobby of Club, deafened"
         );
         assert_eq!(words(&status(Phase::Idle, false, false)), "not in a call");
+        let kept_open = Status { talk_override: true, ..status(Phase::Connected, true, false) };
+        assert_eq!(words(&kept_open), "in Lobby of Club, muted, microphone kept open");
     }
 
     #[tokio::test]

@@ -102,7 +102,7 @@ fn order_refused(reason: Reason) -> &'static str {
         Reason::Busy => "the app did not answer in time",
         Reason::NoChannel => "the app knows no such voice channel",
         Reason::Ambiguous => "several guilds have such a channel: name one with --guild",
-        Reason::NoCall => "the call did not come about; the app's window says why",
+        Reason::NoCall => "there is no call, or it did not come about: the app's window says why",
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::devices::{Devices, choice};
 use crate::figures::CallFigures;
-use crate::keys::{self, TalkKey};
+use crate::keys::{self, Talk, TalkKey};
 use crate::media::{MediaThread, Notice, Order, Playback, Seat};
 use crate::receive::Receiver;
 use crate::session::{Change, Identity, JoinError, Session};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
-use voicehall_device::keys::{Action, HotkeyEvent, HotkeySource};
+use voicehall_device::keys::{Action, Cause, HotkeyEvent, HotkeySource};
 use voicehall_device::{AudioSystem, Sound, UiSounds};
 use voicehall_protocol::engine::{
     AudioSettings, Chime, Command, Event, Gate, PlaybackPhase, SessionState, SoundVolumes,
@@ -134,9 +134,7 @@ impl Control {
                     for event in self.devices.events() {
                         self.tell(event);
                     }
-                    let before = self.talk.is_on(&self.settings.gate);
-                    self.talk.expire(Instant::now());
-                    self.talk_changed(before);
+                    self.talk(|talk, _, _| talk.expire(Instant::now()));
                 }
             }
         }
@@ -197,10 +195,12 @@ impl Control {
             }
             Command::Monitor { enabled, playback } => self.monitor(enabled, enabled && playback),
             Command::Talk { pressed } => {
-                let in_call = !matches!(self.call, Call::Idle);
-                let before = self.talk.is_on(&self.settings.gate);
-                self.talk.turn_by_program(pressed, Instant::now(), in_call);
-                self.talk_changed(before);
+                self.talk(|talk, _, in_call| talk.turn_by_program(pressed, Instant::now(), in_call));
+            }
+            Command::TalkOverride { on } => {
+                if !self.talk(|talk, gate, in_call| talk.set_override(on, gate, in_call)) {
+                    self.tell(Event::TalkOverride { on: self.talk.is_overridden() });
+                }
             }
             Command::Chime { chime: Chime::Joined } => self.play(Sound::Join),
             Command::Chime { chime: Chime::Left } => self.play(Sound::Leave),
@@ -212,10 +212,10 @@ impl Control {
     fn key(&mut self, event: HotkeyEvent) {
         match event {
             HotkeyEvent::Action { action: Action::Talk, pressed, cause } => {
-                let in_call = !matches!(self.call, Call::Idle);
-                let before = self.talk.is_on(&self.settings.gate);
-                self.talk.turn(pressed, cause, in_call);
-                self.talk_changed(before);
+                self.talk(|talk, _, in_call| talk.turn(pressed, cause, in_call));
+            }
+            HotkeyEvent::Action { action: Action::TalkOverride, pressed: true, cause: Cause::Key } => {
+                self.talk(|talk, gate, in_call| talk.set_override(!talk.is_overridden(), gate, in_call));
             }
             other => {
                 if let Some(event) = keys::event(other) {
@@ -225,15 +225,43 @@ impl Control {
         }
     }
 
-    fn talk_changed(&mut self, before: bool) {
-        let on = self.talk.is_on(&self.settings.gate);
-        if on == before {
-            return;
-        }
-        self.media.instruct(Order::Talk(on));
-        if matches!(self.settings.gate, Gate::Toggle { .. }) && matches!(self.call, Call::Open { .. }) {
+    /// Changes what the talk keys say, in this mode and in a call or not; whoever is concerned hears of
+    /// it. Returns whether the microphone is kept open now, or no longer.
+    fn talk(&mut self, change: impl FnOnce(&mut TalkKey, &Gate, bool)) -> bool {
+        let gate = self.settings.gate;
+        let before = self.talk;
+        change(&mut self.talk, &gate, !matches!(self.call, Call::Idle));
+        let (said, says) = (before.says(&gate), self.talk.says(&gate));
+        let override_changed = self.talk_is_another(before, said);
+        // Without a look at the screen: this stays so when the hand is off the key. Not for whoever is
+        // muted, for whom nothing changes.
+        let lasts = override_changed || matches!(gate, Gate::Toggle { .. });
+        if said != says && lasts && !self.silent && matches!(self.call, Call::Open { .. }) {
+            let on = if override_changed { says == Talk::Overridden } else { says == Talk::Pressed };
             self.play(if on { Sound::Unmute } else { Sound::Mute });
         }
+        override_changed
+    }
+
+    /// Tells of talk keys that were as `before` and said `said`. Returns whether the microphone is kept
+    /// open now, or no longer.
+    fn talk_is_another(&mut self, before: TalkKey, said: Talk) -> bool {
+        let says = self.talk.says(&self.settings.gate);
+        if says != said {
+            self.media.instruct(Order::Talk(says));
+        }
+        let overridden = self.talk.is_overridden();
+        if overridden != before.is_overridden() {
+            self.tell(Event::TalkOverride { on: overridden });
+        }
+        overridden != before.is_overridden()
+    }
+
+    /// The microphone is no longer open for any other reason than a key that is held.
+    fn forget_talk(&mut self) {
+        let (before, said) = (self.talk, self.talk.says(&self.settings.gate));
+        self.talk.forget();
+        self.talk_is_another(before, said);
     }
 
     fn monitor(&mut self, enabled: bool, playback: bool) {
@@ -245,6 +273,10 @@ impl Control {
     }
 
     fn join(&mut self, url: String, ticket: String, bitrate: u32) {
+        // A call that was lost goes on as it was; any other begins with nobody hearing.
+        if !matches!(self.call, Call::Lost) {
+            self.forget_talk();
+        }
         self.hang_up(Call::Idle);
         self.state(SessionState::Connecting {});
         let (http, identity) = (self.http.clone(), Arc::clone(&self.identity));
@@ -351,19 +383,19 @@ impl Control {
         if let Some(sounds) = &self.sounds {
             sounds.choose(choice(settings.output.as_deref()));
         }
-        let before = self.talk.is_on(&self.settings.gate);
+        let before = self.talk;
         if std::mem::discriminant(&settings.gate) != std::mem::discriminant(&self.settings.gate) {
-            self.talk.untoggle();
+            self.talk.forget();
         }
+        let said = before.says(&self.settings.gate);
         self.settings = settings.clone();
-        if self.talk.is_on(&settings.gate) != before {
-            self.media.instruct(Order::Talk(!before));
-        }
+        self.talk_is_another(before, said);
         self.media.instruct(Order::Audio(Box::new(settings)));
     }
 
     /// Ends the call for good.
     fn end(&mut self, state: SessionState) {
+        self.forget_talk();
         self.hang_up(Call::Idle);
         self.open_devices();
         self.state(state);
@@ -371,10 +403,6 @@ impl Control {
 
     /// Closes the session, if there is one.
     fn hang_up(&mut self, next: Call) {
-        // A call that will be joined again goes on as it was; any other begins with nobody hearing.
-        if matches!(next, Call::Idle) && !matches!(self.call, Call::Lost) && self.talk.untoggle() {
-            self.media.instruct(Order::Talk(self.talk.is_on(&self.settings.gate)));
-        }
         match std::mem::replace(&mut self.call, next) {
             Call::Idle | Call::Lost => {}
             Call::Joining(join) => join.abort(),

@@ -31,6 +31,7 @@ pub(crate) fn named(actions: Vec<NamedAction>) -> Vec<keys::NamedAction> {
 fn action(action: KeyAction) -> Action {
     match action {
         KeyAction::Talk => Action::Talk,
+        KeyAction::TalkOverride => Action::TalkOverride,
         KeyAction::Mute => Action::Mute,
         KeyAction::Deafen => Action::Deafen,
         KeyAction::Leave => Action::Leave,
@@ -40,6 +41,7 @@ fn action(action: KeyAction) -> Action {
 fn told(action: Action) -> KeyAction {
     match action {
         Action::Talk => KeyAction::Talk,
+        Action::TalkOverride => KeyAction::TalkOverride,
         Action::Mute => KeyAction::Mute,
         Action::Deafen => KeyAction::Deafen,
         Action::Leave => KeyAction::Leave,
@@ -79,12 +81,23 @@ pub(crate) fn event(event: HotkeyEvent) -> Option<Event> {
             Event::KeysRecorded { keys: keys.into_iter().map(id).collect(), complete }
         }
         HotkeyEvent::Desktop(keys) => desktop(keys),
-        HotkeyEvent::Action { action: Action::Talk, .. } => return None,
+        HotkeyEvent::Action { action: Action::Talk | Action::TalkOverride, .. } => return None,
         HotkeyEvent::Action { action, pressed: true, cause: Cause::Key } => {
             Event::KeyPressed { action: told(action) }
         }
         HotkeyEvent::Action { .. } => return None,
     })
+}
+
+/// What the talk keys say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Talk {
+    /// Nothing: the mode does what it does by itself.
+    Rest,
+    /// What they are there for in this mode.
+    Pressed,
+    /// They have no say: the microphone is kept open ([`KeyAction::TalkOverride`]).
+    Overridden,
 }
 
 /// What the talk keys do, in every mode.
@@ -94,6 +107,8 @@ pub(crate) struct TalkKey {
     toggled: bool,
     /// A program presses it too, until then.
     held_until: Option<Instant>,
+    /// The microphone is kept open, and presses toggle nothing.
+    overridden: bool,
 }
 
 impl TalkKey {
@@ -101,7 +116,7 @@ impl TalkKey {
     pub(crate) fn turn(&mut self, pressed: bool, cause: Cause, in_call: bool) {
         self.held = pressed;
         if pressed && cause == Cause::Key && in_call {
-            self.toggled = !self.toggled;
+            self.toggle();
         }
     }
 
@@ -109,9 +124,13 @@ impl TalkKey {
     /// longer now.
     pub(crate) fn turn_by_program(&mut self, pressed: bool, now: Instant, in_call: bool) {
         if pressed && self.held_until.is_none() && in_call {
-            self.toggled = !self.toggled;
+            self.toggle();
         }
         self.held_until = pressed.then(|| now + Duration::from_secs(PROGRAM_TALK_MAX_S));
+    }
+
+    fn toggle(&mut self) {
+        self.toggled ^= !self.overridden;
     }
 
     /// Lets go what a program has pressed for too long.
@@ -119,16 +138,30 @@ impl TalkKey {
         self.held_until = self.held_until.filter(|until| now < *until);
     }
 
-    /// Forgets what was toggled, and says whether there was anything to forget.
-    pub(crate) fn untoggle(&mut self) -> bool {
-        std::mem::take(&mut self.toggled)
+    /// Keeps the microphone open, or no longer. A mode that keeps it open itself needs no such thing.
+    pub(crate) fn set_override(&mut self, on: bool, gate: &Gate, in_call: bool) {
+        self.overridden = on && in_call && !matches!(gate, Gate::Open);
     }
 
-    /// Whether the key does what it does in this mode.
-    pub(crate) fn is_on(self, gate: &Gate) -> bool {
-        match gate {
+    pub(crate) fn is_overridden(self) -> bool {
+        self.overridden
+    }
+
+    /// Forgets what lasts without a key that is held.
+    pub(crate) fn forget(&mut self) {
+        (self.toggled, self.overridden) = (false, false);
+    }
+
+    /// What it says in this mode.
+    pub(crate) fn says(self, gate: &Gate) -> Talk {
+        let pressed = match gate {
             Gate::Toggle { .. } => self.toggled,
             _ => self.held || self.held_until.is_some(),
+        };
+        match (self.overridden, pressed) {
+            (true, _) => Talk::Overridden,
+            (false, true) => Talk::Pressed,
+            (false, false) => Talk::Rest,
         }
     }
 }
@@ -140,6 +173,10 @@ mod tests {
     const TOGGLE: Gate = Gate::Toggle { release_ms: 0 };
     const PUSH: Gate = Gate::PushToTalk { release_ms: 0 };
 
+    fn is_on(key: TalkKey, gate: &Gate) -> bool {
+        key.says(gate) == Talk::Pressed
+    }
+
     #[test]
     fn a_key_is_held_or_toggles() {
         let mut key = TalkKey::default();
@@ -147,7 +184,7 @@ mod tests {
             [(true, true, true), (false, false, true), (true, true, false), (false, false, false)]
         {
             key.turn(pressed, Cause::Key, true);
-            assert_eq!((key.is_on(&PUSH), key.is_on(&TOGGLE)), (held, toggled));
+            assert_eq!((is_on(key, &PUSH), is_on(key, &TOGGLE)), (held, toggled));
         }
     }
 
@@ -156,7 +193,7 @@ mod tests {
         for (cause, in_call) in [(Cause::Resync, true), (Cause::Key, false)] {
             let mut key = TalkKey::default();
             key.turn(true, cause, in_call);
-            assert_eq!((key.is_on(&PUSH), key.is_on(&TOGGLE)), (true, false), "{cause:?}, {in_call}");
+            assert_eq!((is_on(key, &PUSH), is_on(key, &TOGGLE)), (true, false), "{cause:?}, {in_call}");
         }
     }
 
@@ -169,17 +206,45 @@ mod tests {
             [(0, true, true, true), (60, true, true, true), (61, false, false, true), (62, true, true, false)]
         {
             key.turn_by_program(pressed, at(second), true);
-            assert_eq!((key.is_on(&PUSH), key.is_on(&TOGGLE)), (held, toggled), "{second} s");
+            assert_eq!((is_on(key, &PUSH), is_on(key, &TOGGLE)), (held, toggled), "{second} s");
         }
         key.expire(at(62 + PROGRAM_TALK_MAX_S - 1));
-        assert!(key.is_on(&PUSH));
+        assert!(is_on(key, &PUSH));
         key.expire(at(62 + PROGRAM_TALK_MAX_S));
-        assert!(!key.is_on(&PUSH));
+        assert!(!is_on(key, &PUSH));
         // A key that is down stays down when a program lets go.
         key.turn(true, Cause::Key, true);
         key.turn_by_program(true, at(300), true);
         key.turn_by_program(false, at(301), true);
-        assert!(key.is_on(&PUSH));
+        assert!(is_on(key, &PUSH));
+    }
+
+    #[test]
+    fn an_override_silences_the_key_and_leaves_what_it_says_after() {
+        let mut key = TalkKey::default();
+        key.turn(true, Cause::Key, true);
+        key.set_override(true, &PUSH, true);
+        // Pressed meanwhile, by hand and by a program, it toggles nothing.
+        key.turn(false, Cause::Key, true);
+        key.turn(true, Cause::Key, true);
+        key.turn_by_program(true, Instant::now(), true);
+        assert_eq!([key.says(&PUSH), key.says(&TOGGLE)], [Talk::Overridden; 2]);
+        key.set_override(false, &PUSH, true);
+        assert_eq!([key.says(&PUSH), key.says(&TOGGLE)], [Talk::Pressed; 2], "it is held, and was toggled");
+        key.turn(false, Cause::Key, true);
+        key.turn_by_program(false, Instant::now(), true);
+        key.set_override(true, &TOGGLE, true);
+        key.forget();
+        assert_eq!([key.says(&PUSH), key.says(&TOGGLE)], [Talk::Rest; 2]);
+    }
+
+    #[test]
+    fn nothing_is_kept_open_without_a_call_or_where_it_is_open_anyway() {
+        let mut key = TalkKey::default();
+        for (gate, in_call, kept) in [(PUSH, false, false), (Gate::Open, true, false), (PUSH, true, true)] {
+            key.set_override(true, &gate, in_call);
+            assert_eq!(key.is_overridden(), kept, "{gate:?}, {in_call}");
+        }
     }
 
     #[test]
@@ -223,6 +288,8 @@ mod tests {
         assert_eq!(action(Action::Mute, true, Cause::Key), muted);
         assert_eq!(action(Action::Mute, false, Cause::Key), None);
         assert_eq!(action(Action::Mute, true, Cause::Resync), None);
-        assert_eq!(action(Action::Talk, true, Cause::Key), None);
+        for own in [Action::Talk, Action::TalkOverride] {
+            assert_eq!(action(own, true, Cause::Key), None);
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The send path: the microphone's frames in, RTP packets out. It knows no socket and no clock.
 
+pub use crate::keys::Talk;
 use crate::packet::MicrophonePacket;
 use std::time::Duration;
 use voicehall_audio::{
@@ -28,7 +29,7 @@ pub struct Sender {
     encoder: UplinkEncoder,
     settings: AudioSettings,
     muted: bool,
-    talk: bool,
+    talk: Talk,
     sequence: u16,
 }
 
@@ -41,11 +42,11 @@ impl Sender {
     pub fn new(settings: &AudioSettings, sequence: u16, timestamp: u32) -> Result<Self, AudioError> {
         let encoder = UplinkEncoderConfig { duration: duration(settings), ..Default::default() };
         Ok(Self {
-            uplink: Uplink::new(uplink_config(settings, false, false)),
+            uplink: Uplink::new(uplink_config(settings, false, Talk::Rest)),
             encoder: UplinkEncoder::new(encoder, timestamp)?,
             settings: settings.clone(),
             muted: false,
-            talk: false,
+            talk: Talk::Rest,
             sequence,
         })
     }
@@ -105,10 +106,10 @@ impl Sender {
         self.uplink.configure(uplink_config(&self.settings, muted, self.talk));
     }
 
-    /// Does what a talk key does in the present mode ([`Gate`]): opens the microphone, or shuts it.
-    pub fn set_talk(&mut self, on: bool) {
-        self.talk = on;
-        self.uplink.configure(uplink_config(&self.settings, self.muted, on));
+    /// Does what the talk keys do in the present mode ([`Gate`]): opens the microphone, or shuts it.
+    pub fn set_talk(&mut self, talk: Talk) {
+        self.talk = talk;
+        self.uplink.configure(uplink_config(&self.settings, self.muted, talk));
     }
 
     /// Why nothing is sent now, whatever is said; none while speech is sent.
@@ -116,8 +117,8 @@ impl Sender {
     pub fn unheard(&self) -> Option<UnheardReason> {
         let keyed_shut = match self.settings.gate {
             Gate::Open | Gate::Voice { .. } => false,
-            Gate::PushToTalk { .. } | Gate::Toggle { .. } => !self.talk,
-            Gate::PushToMute { .. } => self.talk,
+            Gate::PushToTalk { .. } | Gate::Toggle { .. } => self.talk == Talk::Rest,
+            Gate::PushToMute { .. } => self.talk == Talk::Pressed,
         };
         if self.muted { Some(UnheardReason::Muted) } else { keyed_shut.then_some(UnheardReason::Key) }
     }
@@ -164,20 +165,25 @@ fn duration(settings: &AudioSettings) -> FrameDuration {
     if settings.low_latency { FrameDuration::Ms10 } else { FrameDuration::Ms20 }
 }
 
-fn gate_mode(gate: Gate, talk: bool) -> GateMode {
+/// A microphone that is kept open is that in the mode's own terms where it has some: so the mode's
+/// release delay lets the last syllable through when that ends.
+fn gate_mode(gate: Gate, talk: Talk) -> GateMode {
     match gate {
         Gate::Open => GateMode::Open,
+        Gate::Voice { .. } if talk == Talk::Overridden => GateMode::Open,
         Gate::Voice { threshold, release_ms } => {
             GateMode::VoiceActivity(VoiceActivity { threshold, hangover_ms: release_ms })
         }
         Gate::PushToTalk { release_ms } | Gate::Toggle { release_ms } => {
-            GateMode::PushToTalk { pressed: talk, release_ms }
+            GateMode::PushToTalk { pressed: talk != Talk::Rest, release_ms }
         }
-        Gate::PushToMute { release_ms } => GateMode::PushToMute { pressed: talk, release_ms },
+        Gate::PushToMute { release_ms } => {
+            GateMode::PushToMute { pressed: talk == Talk::Pressed, release_ms }
+        }
     }
 }
 
-fn uplink_config(settings: &AudioSettings, muted: bool, talk: bool) -> UplinkConfig {
+fn uplink_config(settings: &AudioSettings, muted: bool, talk: Talk) -> UplinkConfig {
     let noise_suppression = match settings.noise_suppression {
         protocol::NoiseSuppression::Off => NoiseSuppression::Off,
         protocol::NoiseSuppression::Standard => NoiseSuppression::Standard,
@@ -261,17 +267,39 @@ mod tests {
             (Gate::Open, None, None),
         ] {
             let mut sender = Sender::new(&AudioSettings { gate, ..raw() }, 0, 0).unwrap();
-            for (talk, unheard) in [(false, untouched), (true, held), (false, untouched)] {
+            let turns = [
+                (Talk::Rest, untouched),
+                (Talk::Pressed, held),
+                (Talk::Overridden, None),
+                (Talk::Rest, untouched),
+            ];
+            for (talk, unheard) in turns {
                 sender.set_talk(talk);
                 // A spurt that ends does so with the first of these frames, which fade out.
                 tone(&mut sender, 4);
                 let packets = tone(&mut sender, 20).len();
-                assert_eq!(packets, if unheard.is_some() { 0 } else { 10 }, "{gate:?}, {talk}");
-                assert_eq!(sender.unheard(), unheard, "{gate:?}, {talk}");
+                assert_eq!(packets, if unheard.is_some() { 0 } else { 10 }, "{gate:?}, {talk:?}");
+                assert_eq!(sender.unheard(), unheard, "{gate:?}, {talk:?}");
             }
+            sender.set_talk(Talk::Overridden);
             sender.set_muted(true);
             assert_eq!(sender.unheard(), MUTED);
+            tone(&mut sender, 4);
+            assert_eq!(tone(&mut sender, 20).len(), 0, "who is muted is not heard, {gate:?}");
         }
+    }
+
+    #[test]
+    fn whoever_keeps_it_open_needs_not_sound_like_a_voice() {
+        let gate = Gate::Voice { threshold: Some(1.1), release_ms: 0 };
+        let mut sender = Sender::new(&AudioSettings { gate, ..raw() }, 0, 0).unwrap();
+        assert_eq!(tone(&mut sender, 20).len(), 0);
+        sender.set_talk(Talk::Overridden);
+        tone(&mut sender, 4);
+        assert_eq!(tone(&mut sender, 20).len(), 10);
+        sender.set_talk(Talk::Pressed);
+        tone(&mut sender, 4);
+        assert_eq!(tone(&mut sender, 20).len(), 0);
     }
 
     #[test]
@@ -280,7 +308,7 @@ mod tests {
         let gate = Gate::PushToTalk { release_ms: 0 };
         sender.set_audio(&AudioSettings { gate, ..raw() }).unwrap();
         assert_eq!(tone(&mut sender, 20).len(), 0);
-        sender.set_talk(true);
+        sender.set_talk(Talk::Pressed);
         let packets = tone(&mut sender, 1);
         assert_eq!(packets.len(), 6, "100 ms of what was said before come with the first frame");
         assert_eq!(timestamp(&packets[0]), 9 * 480);

@@ -15,7 +15,7 @@ fn key(id: &str) -> Key {
     id.parse().unwrap()
 }
 
-/// Somebody with a keyboard, in this talking mode. V talks, M with Control mutes.
+/// Somebody with a keyboard, in this talking mode. V talks, O overrides it, M with Control mutes.
 fn person(gate: Gate) -> (Person, Arc<VirtualKeys>) {
     let keys = Arc::new(VirtualKeys::default());
     let source: Arc<dyn HotkeySource> = keys.clone();
@@ -24,8 +24,11 @@ fn person(gate: Gate) -> (Person, Arc<VirtualKeys>) {
         let keys = keys.iter().map(|key| (*key).to_owned()).collect();
         KeyBinding { action, keys }
     };
-    let bindings =
-        vec![binding(KeyAction::Talk, &["KeyV"]), binding(KeyAction::Mute, &["ControlLeft", "KeyM"])];
+    let bindings = vec![
+        binding(KeyAction::Talk, &["KeyV"]),
+        binding(KeyAction::TalkOverride, &["KeyO"]),
+        binding(KeyAction::Mute, &["ControlLeft", "KeyM"]),
+    ];
     person.engine.send(Command::BindKeys { bindings }).unwrap();
     (person, keys)
 }
@@ -88,6 +91,80 @@ async fn every_mode_does_with_the_key_what_it_says() {
     }
     // The next call begins with it off.
     speaker.engine.send(Command::Leave {}).unwrap();
+    speaker.join(&node).await;
+    for _ in 0..2 {
+        let sending = speaker.event(|event| match event {
+            Event::Input { sending, .. } => Some(*sending),
+            _ => None,
+        });
+        assert!(!sending.await);
+    }
+}
+
+/// Presses the override, and waits until the engine says that it is on, or off.
+async fn press_override(person: &mut Person, keys: &VirtualKeys, wanted: bool) {
+    keys.key(key("KeyO"), true);
+    keys.key(key("KeyO"), false);
+    assert_eq!(overridden(person).await, wanted);
+}
+
+/// What the engine says next of the override.
+async fn overridden(person: &mut Person) -> bool {
+    person
+        .event(|event| match event {
+            Event::TalkOverride { on } => Some(*on),
+            _ => None,
+        })
+        .await
+}
+
+/// Whoever mutes is not heard, and is again without another press.
+async fn mute_and_unmute(person: &mut Person) {
+    for muted in [true, false] {
+        person.engine.send(Command::SetMuted { muted, deafened: false }).unwrap();
+        speaks(person, !muted).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_override_keeps_the_microphone_open_until_it_is_pressed_again_or_the_call_ends() {
+    let node = Node::start().await;
+    let (mut speaker, keys) = person(Gate::PushToTalk { release_ms: 0 });
+    // Without a call there is nothing to keep open.
+    speaker.engine.send(Command::TalkOverride { on: true }).unwrap();
+    assert!(!overridden(&mut speaker).await);
+    speaker.join(&node).await;
+    speaker.sound.say(&tone(300.0, 60_000 * MS));
+    press_override(&mut speaker, &keys, true).await;
+    speaks(&mut speaker, true).await;
+    keys.key(key("KeyV"), true);
+    keys.key(key("KeyV"), false);
+    mute_and_unmute(&mut speaker).await;
+    press_override(&mut speaker, &keys, false).await;
+    speaks(&mut speaker, false).await;
+
+    let settings = AudioSettings { gate: Gate::PushToMute { release_ms: 0 }, ..raw() };
+    speaker.engine.send(Command::SetAudio { settings }).unwrap();
+    speaks(&mut speaker, true).await;
+    press_override(&mut speaker, &keys, true).await;
+    keys.key(key("KeyV"), true);
+    mute_and_unmute(&mut speaker).await;
+    press_override(&mut speaker, &keys, false).await;
+    speaks(&mut speaker, false).await;
+    keys.key(key("KeyV"), false);
+    speaks(&mut speaker, true).await;
+
+    // Another mode is a newer choice.
+    press_override(&mut speaker, &keys, true).await;
+    let settings = AudioSettings { gate: Gate::PushToTalk { release_ms: 0 }, ..raw() };
+    speaker.engine.send(Command::SetAudio { settings }).unwrap();
+    assert!(!overridden(&mut speaker).await);
+    speaks(&mut speaker, false).await;
+
+    speaker.engine.send(Command::TalkOverride { on: true }).unwrap();
+    speaks(&mut speaker, true).await;
+    speaker.engine.send(Command::Leave {}).unwrap();
+    assert!(!overridden(&mut speaker).await);
     speaker.join(&node).await;
     for _ in 0..2 {
         let sending = speaker.event(|event| match event {

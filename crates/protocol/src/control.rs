@@ -44,6 +44,11 @@ pub enum Request {
         /// Down or up.
         down: bool,
     },
+    /// Keeps the microphone open in a call, whatever the talk key says, or no longer.
+    Override {
+        /// None changes what is.
+        on: Option<bool>,
+    },
     /// Changes nothing.
     Status {},
     /// Brings the window to the front.
@@ -80,7 +85,7 @@ pub enum Reason {
     NoChannel,
     /// Several guilds have such a channel: name the guild.
     Ambiguous,
-    /// The call did not come about.
+    /// The call did not come about, or there is none.
     NoCall,
 }
 
@@ -99,6 +104,9 @@ pub struct Status {
     pub muted: bool,
     /// One hears nothing by one's own choice.
     pub deafened: bool,
+    /// The microphone is kept open, whatever the talk key says. An app of an older version does not say.
+    #[serde(default)]
+    pub talk_override: bool,
 }
 
 /// Where a call stands.
@@ -133,6 +141,8 @@ mod tests {
             ),
             (r#"{"command":"leave"}"#, Request::Leave {}),
             (r#"{"command":"ptt","down":true}"#, Request::Ptt { down: true }),
+            (r#"{"command":"override"}"#, Request::Override { on: None }),
+            (r#"{"command":"override","on":false}"#, Request::Override { on: Some(false) }),
             (r#"{"command":"status"}"#, Request::Status {}),
             (r#"{"command":"show"}"#, Request::Show {}),
         ] {
@@ -148,10 +158,11 @@ mod tests {
             channel: Some("Lobby".to_owned()),
             muted: true,
             deafened: false,
+            talk_override: true,
         };
         assert_eq!(
             serde_json::to_string(&Answer::Done { status }).unwrap(),
-            r#"{"result":"done","status":{"call":"connected","guild":"Club","channel":"Lobby","muted":true,"deafened":false}}"#
+            r#"{"result":"done","status":{"call":"connected","guild":"Club","channel":"Lobby","muted":true,"deafened":false,"talkOverride":true}}"#
         );
         assert_eq!(
             serde_json::to_string(&Answer::Failed { reason: Reason::NoChannel }).unwrap(),

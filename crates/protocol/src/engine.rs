@@ -4,11 +4,13 @@
 //! The engine knows voice sessions and sources, never accounts: who a source is, the gateway says.
 
 mod keys;
+mod talking;
 
 pub use keys::{
     AssignedKeys, Assignment, KEY_BINDING_KEYS_MAX, KEY_BINDINGS_MAX, KeyAccess, KeyAction, KeyBinding,
     NamedAction,
 };
+pub use talking::{Gate, UnheardReason};
 
 use crate::rtp::SourceId;
 use crate::voice::EndReason;
@@ -97,6 +99,12 @@ pub enum Command {
         /// Down or up.
         pressed: bool,
     },
+    /// Keeps the microphone open, or no longer, as [`KeyAction::TalkOverride`] says. Always answered by
+    /// [`Event::TalkOverride`], with what holds then: without a call nothing is kept open.
+    TalkOverride {
+        /// On or off.
+        on: bool,
+    },
     /// Plays the sound that says who comes and goes, as loud as [`AudioSettings::sounds`].
     Chime {
         /// What happened.
@@ -161,7 +169,7 @@ impl Default for AudioSettings {
             echo_cancellation: true,
             noise_suppression: NoiseSuppression::Strong,
             automatic_gain: true,
-            gate: Gate::Voice { threshold: None, release_ms: VOICE_RELEASE_MS },
+            gate: Gate::Voice { threshold: None, release_ms: talking::VOICE_RELEASE_MS },
             low_latency: false,
             levelling: true,
             priority_attenuation: -9.0,
@@ -236,58 +244,6 @@ pub enum NoiseSuppression {
     Standard,
     /// Keyboards and other sudden noise too, and music with them.
     Strong,
-}
-
-/// How long the microphone stays open after the last sound of a voice, unless somebody chose it.
-const VOICE_RELEASE_MS: u16 = 300;
-
-fn voice_release_ms() -> u16 {
-    VOICE_RELEASE_MS
-}
-
-/// When the microphone is open.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
-#[serde(tag = "mode", rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum Gate {
-    /// Always; silence is still not sent.
-    Open,
-    /// While somebody speaks.
-    Voice {
-        /// Probability of speech from which the gate opens, 0 to 1; none follows the noise around the
-        /// speaker.
-        #[serde(default)]
-        threshold: Option<f32>,
-        /// How long it stays open after the last sound of a voice, in milliseconds.
-        #[serde(default = "voice_release_ms")]
-        release_ms: u16,
-    },
-    /// While a key of [`KeyAction::Talk`] is held.
-    PushToTalk {
-        /// How long it stays open after the key is let go, in milliseconds.
-        release_ms: u16,
-    },
-    /// Unless a key of [`KeyAction::Talk`] is held; silence is still not sent.
-    PushToMute {
-        /// How long it stays shut after the key is let go, in milliseconds.
-        release_ms: u16,
-    },
-    /// From one press of a key of [`KeyAction::Talk`] to the next. A call begins with it shut.
-    Toggle {
-        /// How long it stays open after the second press, in milliseconds.
-        release_ms: u16,
-    },
-}
-
-/// Why somebody who speaks is not heard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "bindings", derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase")]
-pub enum UnheardReason {
-    /// The microphone is muted.
-    Muted,
-    /// The key that opens it is not pressed, or the one that shuts it is.
-    Key,
 }
 
 /// What the engine says.
@@ -368,8 +324,14 @@ pub enum Event {
     },
     /// A key was pressed for something that the user interface does.
     KeyPressed {
-        /// What: everything but [`KeyAction::Talk`].
+        /// What: neither [`KeyAction::Talk`] nor [`KeyAction::TalkOverride`].
         action: KeyAction,
+    },
+    /// The microphone is kept open, or no longer ([`KeyAction::TalkOverride`]). Sent when it changes,
+    /// and for every [`Command::TalkOverride`].
+    TalkOverride {
+        /// Whether it is.
+        on: bool,
     },
     /// The keys that are held while [`Command::RecordKeys`] is on.
     KeysRecorded {

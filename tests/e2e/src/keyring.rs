@@ -4,11 +4,12 @@ use crate::processes::Process;
 use crate::rig::Rig;
 use crate::session::Session;
 use crate::wait;
+use nix::sys::signal::Signal;
 
 /// A running keyring; its files stay when this is dropped.
 #[derive(Debug)]
 pub struct Keyring {
-    _daemon: Process,
+    daemon: Process,
 }
 
 impl Keyring {
@@ -27,6 +28,12 @@ impl Keyring {
             daemon.assert_alive();
             session.has_service(rig, "org.freedesktop.secrets").then_some(())
         });
-        Self { _daemon: daemon }
+        Self { daemon }
+    }
+
+    /// Makes it answer nobody, or everybody who has asked meanwhile: so it is for programs while a person
+    /// is asked for a password.
+    pub fn set_silent(&self, silent: bool) {
+        self.daemon.signal_all(if silent { Signal::SIGSTOP } else { Signal::SIGCONT });
     }
 }

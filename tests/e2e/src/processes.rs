@@ -57,6 +57,11 @@ impl Process {
         let _ = kill(self.pid(), signal);
     }
 
+    /// Sends a signal to the process and those it has started.
+    pub fn signal_all(&self, signal: Signal) {
+        let _ = killpg(self.pid(), signal);
+    }
+
     /// Whether it has ended, and how.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("a child can be waited for")

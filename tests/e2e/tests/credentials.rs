@@ -9,6 +9,7 @@ use voicehall_test_e2e::keyring::Keyring;
 use voicehall_test_e2e::rig::Rig;
 use voicehall_test_e2e::screen::Screen;
 use voicehall_test_e2e::server::Server;
+use voicehall_test_e2e::session::Session;
 use voicehall_test_e2e::wait;
 
 /// The settings say why the logins are not in the keychain, or `none`.
@@ -65,6 +66,10 @@ async fn logins_follow_the_keychain_and_none_is_lost() {
     // It is locked, and nobody opens it: the app starts without the login.
     let keyring = Keyring::start(&rig, &session, false);
     let alice = App::open_in(&rig, "Alice", session, &[]).await;
+    // Asked again, it is as it was.
+    alice.press("keychain-open").await;
+    alice.see("[data-testid='keychain-open']").await;
+    alice.press("without-keychain").await;
     alice.come_in(&server.invite(), "Ada").await;
     wait::until("the new login is in the file", || file.exists().then_some(()));
     see_lack(&alice, "locked").await;
@@ -77,4 +82,30 @@ async fn logins_follow_the_keychain_and_none_is_lost() {
     alice.see(main).await;
     assert!(!file.exists());
     see_lack(&alice, "none").await;
+}
+
+#[tokio::test]
+async fn the_window_waits_for_no_keychain_and_logins_come_when_it_answers() {
+    let rig = Rig::new();
+    let _screen = Screen::start(&rig);
+    let server = Server::start(&rig);
+    let session = Session::start(&rig, "Alice");
+    let keyring = Keyring::start(&rig, &session, true);
+    let alice = App::open_in(&rig, "Alice", session, &[]).await;
+    alice.come_in(&server.invite(), "Alice").await;
+    let settings = rig.path("home-Alice/config/org.voicehall.desktop/settings.json");
+    wait::until("the server is remembered", || {
+        fs::read_to_string(&settings).ok()?.contains("Alice").then_some(())
+    });
+    see_lack(&alice, "none").await;
+    let session = alice.close().await;
+
+    keyring.set_silent(true);
+    let alice = App::open_in(&rig, "Alice", session, &[]).await;
+    alice.see("[data-testid='server-pane'][data-connection='locked']").await;
+    assert_eq!(server.metric("voicehall_gateway_connections").await, 0.0);
+    keyring.set_silent(false);
+    alice.see("[data-testid='channel'][data-name='Lobby']").await;
+    see_lack(&alice, "none").await;
+    assert!(!rig.path("home-Alice/config/org.voicehall.desktop/credentials.json").exists());
 }

@@ -142,7 +142,7 @@ async fn other_programs_lead_the_app() {
 }
 
 #[tokio::test]
-async fn another_program_presses_the_talk_key() {
+async fn another_program_presses_the_talk_key_and_overrides_it() {
     let rig = Rig::new();
     let place = Place::new(&rig);
     let headset = Headset::new(&place.sound, "alice");
@@ -155,6 +155,20 @@ async fn another_program_presses_the_talk_key() {
         alice.see_person("Alice", &format!("speaking={}", order == "down")).await;
         assert!(speaking.ended().is_none(), "she speaks all the while");
     }
+
+    let session = alice.session();
+    for on in [true, false] {
+        let mut speaking = place.sound.play(&speech, &headset.microphone);
+        assert_eq!(status(&rig, session, &["override"])["talkOverride"], on);
+        alice.see_person("Alice", &format!("speaking={on}")).await;
+        alice.see(&format!("[data-testid='talk-mark'][data-on='{on}']")).await;
+        assert!(speaking.ended().is_none(), "she speaks all the while");
+    }
+    // It ends with the call, and without one there is nothing to keep open.
+    assert_eq!(status(&rig, session, &["override", "on"])["talkOverride"], true);
+    assert_eq!(status(&rig, session, &["leave"])["call"], "idle");
+    assert_eq!(ctl(&rig, session, &["override", "on"]).status.code(), Some(3));
+    assert_eq!(status(&rig, session, &["join", "Lobby"])["talkOverride"], false);
 }
 
 #[tokio::test]

@@ -656,7 +656,11 @@ guild: string | null, } | { "command": "leave", } | { "command": "ptt",
 /**
  * Down or up.
  */
-down: boolean, } | { "command": "status", } | { "command": "show", };
+down: boolean, } | { "command": "override", 
+/**
+ * None changes what is.
+ */
+on: boolean | null, } | { "command": "status", } | { "command": "show", };
 
 export type ControlAnswer = { "result": "done", 
 /**
@@ -690,7 +694,11 @@ muted: boolean,
 /**
  * One hears nothing by one's own choice.
  */
-deafened: boolean, };
+deafened: boolean, 
+/**
+ * The microphone is kept open, whatever the talk key says. An app of an older version does not say.
+ */
+talkOverride: boolean, };
 
 export type ControlPhase = "idle" | "joining" | "connected" | "reconnecting" | "failed";
 
@@ -755,7 +763,11 @@ actions: Array<NamedAction>, } | { "type": "reassignKeys", } | { "type": "talk",
 /**
  * Down or up.
  */
-pressed: boolean, } | { "type": "chime", 
+pressed: boolean, } | { "type": "talkOverride", 
+/**
+ * On or off.
+ */
+on: boolean, } | { "type": "chime", 
 /**
  * What happened.
  */
@@ -866,7 +878,7 @@ action: KeyAction,
  */
 keys: Array<string>, };
 
-export type KeyAction = "talk" | "mute" | "deafen" | "leave";
+export type KeyAction = "talk" | "talkOverride" | "mute" | "deafen" | "leave";
 
 export type KeyAccess = "everywhere" | "x11Programs" | "unelevated" | "unpermitted" | "combinations" | "page" | "nowhere";
 
@@ -976,9 +988,13 @@ keys: Array<AssignedKeys>,
  */
 changeable: boolean, } | { "type": "keyPressed", 
 /**
- * What: everything but [`KeyAction::Talk`].
+ * What: neither [`KeyAction::Talk`] nor [`KeyAction::TalkOverride`].
  */
-action: KeyAction, } | { "type": "keysRecorded", 
+action: KeyAction, } | { "type": "talkOverride", 
+/**
+ * Whether it is.
+ */
+on: boolean, } | { "type": "keysRecorded", 
 /**
  * Their ids, in a fixed order.
  */

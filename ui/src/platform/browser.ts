@@ -62,9 +62,14 @@ function note(fault: unknown): void {
 const storage: Storage = {
   loadSettings: () => Promise.resolve(load('settings')),
   saveSettings: (settings) => save('settings', settings),
-  loadCredentials: () => Promise.resolve((load('credentials') ?? {}) as Credentials),
-  saveCredentials: (credentials) => save('credentials', credentials),
+  loadCredentials: () => Promise.resolve({ logins: logins(), shut: null }),
+  openCredentials: () => Promise.resolve({ logins: logins(), shut: null }),
+  saveCredentials: (credentials) => save('credentials', { ...logins(), ...credentials }),
 };
+
+function logins(): Credentials {
+  return (load('credentials') ?? {}) as Credentials;
+}
 
 function load(key: string): unknown {
   try {

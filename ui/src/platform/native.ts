@@ -4,10 +4,10 @@ import type { EngineCommand, EngineEvent, KeyAccess } from '../bindings/protocol
 import { listenToKeys, PageKeys } from './page-keys';
 import {
   Unreachable,
-  type Credentials,
   type Engine,
   type HttpRequest,
   type HttpResponse,
+  type LoadedCredentials,
   type Platform,
   type Socket,
   type SocketHandlers,
@@ -114,7 +114,8 @@ function createRecorder(emit: (event: EngineEvent) => void) {
 const storage: Storage = {
   loadSettings: () => invoke<unknown>('settings_load'),
   saveSettings: (settings) => invoke('settings_save', { settings }),
-  loadCredentials: () => invoke<Credentials>('credentials_load'),
+  loadCredentials: () => invoke<LoadedCredentials>('credentials_load'),
+  openCredentials: () => invoke<LoadedCredentials>('credentials_open'),
   saveCredentials: (credentials) => invoke('credentials_save', { credentials }),
 };
 

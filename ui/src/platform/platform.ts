@@ -74,8 +74,18 @@ export interface Engine {
 export interface Storage {
   loadSettings(): Promise<unknown>;
   saveSettings(settings: unknown): Promise<void>;
-  loadCredentials(): Promise<Credentials>;
+  /** The logins that are there without anybody having to open anything. */
+  loadCredentials(): Promise<LoadedCredentials>;
+  /** The logins once the place where they are kept has been opened, or was not; that may take long. */
+  openCredentials(): Promise<LoadedCredentials>;
+  /** Keeps these logins; those of other servers stay as they are. */
   saveCredentials(credentials: Credentials): Promise<void>;
+}
+
+export interface LoadedCredentials {
+  logins: Credentials;
+  /** Why there may be more: the person is being asked to open the keychain, or did not open it. */
+  shut: 'asked' | 'locked' | null;
 }
 
 /** The login of each server, by its origin; null for one that was given up. */

@@ -58,7 +58,7 @@ export interface ShellFacts {
   keychainLack: KeychainLack | null;
 }
 
-export type KeychainLack = 'absent' | 'locked' | 'late' | 'refused';
+export type KeychainLack = 'unanswered' | 'absent' | 'locked' | 'late' | 'refused';
 
 /** What the desktop tells. */
 export type ShellEvent =
@@ -71,6 +71,8 @@ export interface MiniContent {
   channel: string;
   theme: string;
   muted: boolean;
+  /** The microphone is kept open, whatever the talk key says. */
+  talkOverride: boolean;
   people: { id: string; name: string; speaking: boolean; silent: boolean }[];
 }
 

@@ -42,6 +42,7 @@ export class App {
   constructor(readonly platform: Platform) {
     this.settings = new Settings(platform.storage);
     this.#roster = new Roster(platform, this.settings, (server) => this.#handlersFor(server));
+    this.#roster.onLogins = () => this.#followInvite();
     this.voice = new Voice(platform.engine, this.settings);
     this.desktop = platform.shell && new Desktop(this, platform.shell);
     this.voice.onUnheard = (why) => this.notices.show({ kind: 'unheard', why });
@@ -62,6 +63,16 @@ export class App {
 
   get servers(): readonly Server[] {
     return this.#roster.servers;
+  }
+
+  /** Why logins may be missing: the keychain is to be opened by the person, or was not. */
+  get keychain() {
+    return this.#roster.keychain;
+  }
+
+  /** Asks the keychain again. */
+  async openKeychain(): Promise<void> {
+    await this.#roster.openKeychain();
   }
 
   /** Whether further servers can be added: a page in a browser speaks to the one it came from. */
@@ -121,7 +132,7 @@ export class App {
   /** The server with this address, if one is signed in there. */
   accountAt(base: string): Server | undefined {
     const server = this.serverAt(base);
-    return server?.signedOut ? undefined : server;
+    return server?.signedIn ? server : undefined;
   }
 
   /**
@@ -175,8 +186,7 @@ export class App {
     if (!invite) return;
     this.invite = invite;
     this.#invited = null;
-    const server = this.accountAt(invite.base);
-    if (server) void this.#askWhereItLeads(server, invite);
+    this.#followInvite();
   }
 
   dismissInvite(): void {
@@ -208,6 +218,13 @@ export class App {
     } catch (error) {
       this.notices.show({ kind: 'failure', failure: failureOf(error) });
     }
+  }
+
+  /** Where one has an account, an invite may lead to where one is a member already. */
+  #followInvite(): void {
+    const { invite } = this;
+    const server = invite && this.accountAt(invite.base);
+    if (server) void this.#askWhereItLeads(server, invite);
   }
 
   async #askWhereItLeads(server: Server, invite: InviteLink): Promise<void> {

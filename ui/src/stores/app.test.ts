@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { CloseCode, type Guild, type User } from '../bindings/protocol';
+import { CloseCode, type Guild, type SignedIn, type User } from '../bindings/protocol';
 import { FakeSocket } from '../gateway/fake-socket';
 import {
   Unreachable,
@@ -43,6 +43,9 @@ function guild(id: string, name: string): Guild {
 /** What lies on the device, and the servers around it. */
 class World {
   settings: unknown = {};
+  /** The keychain is not open at the start. */
+  shut: 'asked' | 'locked' | null = null;
+  openKeychain: (shut?: 'locked' | null) => void = () => undefined;
   credentials: Credentials = { [A]: { token: 'ta' }, [B]: { token: 'tb' } };
   readonly sockets: FakeSocket[] = [];
   readonly requests: string[] = [];
@@ -81,8 +84,16 @@ class World {
       storage: {
         loadSettings: () => Promise.resolve(this.settings),
         saveSettings: (settings) => Promise.resolve(void (this.settings = settings)),
-        loadCredentials: () => Promise.resolve(this.credentials),
-        saveCredentials: (credentials) => Promise.resolve(void (this.credentials = credentials)),
+        loadCredentials: () =>
+          Promise.resolve({ logins: this.shut ? {} : this.credentials, shut: this.shut }),
+        openCredentials: () =>
+          new Promise((resolve) => {
+            this.openKeychain = (shut = null) => {
+              resolve({ logins: shut ? {} : this.credentials, shut });
+            };
+          }),
+        saveCredentials: (credentials) =>
+          Promise.resolve(void (this.credentials = { ...this.credentials, ...credentials })),
       },
       http: (base: string, { method, path }: HttpRequest) => {
         this.requests.push(`${method} ${base}${path}`);
@@ -175,6 +186,60 @@ describe('after a start', () => {
     expect(world.sockets.length).toBe(opened + 1);
     expect(app.accountAt(B)).toBeUndefined();
     expect(app.serverAt(B)?.known.user?.name).toBe('Grace');
+  });
+});
+
+describe('a keychain that is not open yet', () => {
+  const locked = async () => {
+    await both();
+    await pass(1_000);
+    world.shut = 'asked';
+    return world.start();
+  };
+
+  it('is waited for by nobody, and its servers come alive once it is', async () => {
+    const app = await locked();
+    const opened = world.sockets.length;
+    app.wake();
+    expect(app.loaded).toBe(true);
+    expect(connections(app)).toEqual(['locked', 'locked']);
+    expect(app.servers.map(({ known }) => known.user?.name)).toEqual(['Ada', 'Grace']);
+    expect([app.accountAt(A), world.sockets.length]).toEqual([undefined, opened]);
+    world.openKeychain();
+    await pass();
+    expect([app.keychain, connections(app)]).toEqual([null, ['connecting', 'connecting']]);
+    world.online(A, person('Ada'), guild('1', 'Lanterns'));
+    expect(connections(app)).toEqual(['online', 'connecting']);
+  });
+
+  it('leaves alone who signed in or went without it', async () => {
+    const app = await locked();
+    await app.signedIn(A, { token: 'new' } as SignedIn, false);
+    world.online(A, person('Ada'), guild('1', 'Lanterns'));
+    const b = app.serverAt(B);
+    if (!b) throw new Error('it is known');
+    await app.remove(b);
+    expect(world.credentials).toEqual({ [A]: { token: 'new' }, [B]: null });
+    // Its answer was on its way.
+    world.credentials = { [A]: { token: 'ta' }, [B]: { token: 'tb' } };
+    world.openKeychain();
+    await pass();
+    expect(app.servers.map(({ base, token }) => [base, token])).toEqual([[A, 'new']]);
+    expect(connections(app)).toEqual(['online']);
+  });
+
+  it('is asked again when it was not opened', async () => {
+    const app = await locked();
+    const before = app.serverAt(A);
+    world.openKeychain('locked');
+    await pass();
+    expect([app.keychain, connections(app)]).toEqual(['locked', ['locked', 'locked']]);
+    expect(app.serverAt(A)).toBe(before);
+    void app.openKeychain();
+    expect(app.keychain).toBe('asked');
+    world.openKeychain();
+    await pass();
+    expect(connections(app)).toEqual(['connecting', 'connecting']);
   });
 });
 

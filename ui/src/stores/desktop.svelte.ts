@@ -52,7 +52,8 @@ export class Desktop {
     const { selfMute: muted, selfDeaf: deafened, closeToTray: close } = this.app.settings.current;
     const { inCall } = this.app.voice;
     const { tray } = t.desktop;
-    const state = !inCall ? tray.idle : deafened ? tray.deafened : muted ? tray.muted : tray.inCall;
+    const heard = this.app.voice.override.on ? tray.override : tray.inCall;
+    const state = !inCall ? tray.idle : deafened ? tray.deafened : muted ? tray.muted : heard;
     const { mute, deafen, leave, mini, show, quit } = tray;
     const texts = { state, mute, deafen, leave, mini, show, quit };
     this.shell.present({ inCall, muted, deafened, close, texts });
@@ -80,6 +81,7 @@ export class Desktop {
       channel: name,
       theme: document.documentElement.dataset['theme'] ?? 'dark',
       muted: selfMute || selfDeaf,
+      talkOverride: this.app.voice.override.on,
       people: occupants.map(({ state, member }) => ({
         id: member.user.id,
         name: member.user.name,
@@ -184,6 +186,10 @@ export class Desktop {
         }
         break;
       }
+      case 'override':
+        if (!voice.inCall) return { result: 'failed', reason: 'noCall' };
+        await voice.override.set(request.on ?? !voice.override.on);
+        break;
       // The shell has told the engine, which waits for no page.
       case 'ptt':
       case 'status':
@@ -218,6 +224,7 @@ export class Desktop {
       channel: channel?.name ?? null,
       muted,
       deafened,
+      talkOverride: this.app.voice.override.on,
     };
   }
 }

@@ -1,7 +1,13 @@
 import type { KeyAction, KeyBinding } from '../bindings/protocol';
 
 /** Every action, in the order in which people look for it. */
-export const KEY_ACTIONS: readonly KeyAction[] = ['talk', 'mute', 'deafen', 'leave'];
+export const KEY_ACTIONS: readonly KeyAction[] = [
+  'talk',
+  'talkOverride',
+  'mute',
+  'deafen',
+  'leave',
+];
 
 const isWithin = (one: readonly string[], other: readonly string[]) =>
   one.every((key) => other.includes(key));

@@ -1,4 +1,4 @@
-import type { Credentials, Platform } from '../platform';
+import type { Credentials, LoadedCredentials, Platform } from '../platform';
 import { Server, type KnownServer, type ServerHandlers } from './server.svelte';
 import type { Settings } from './settings.svelte';
 
@@ -9,6 +9,10 @@ import type { Settings } from './settings.svelte';
  */
 export class Roster {
   servers = $state.raw<readonly Server[]>([]);
+  /** Why logins may be missing: see {@link LoadedCredentials}. */
+  keychain = $state<LoadedCredentials['shut']>(null);
+  /** Called when logins have come. */
+  onLogins: () => void = () => undefined;
   /** Servers whose login was given up in this run: the keychain may know one that was never seen. */
   readonly #gone = new Set<string>();
 
@@ -18,15 +22,37 @@ export class Roster {
     private readonly handlersFor: (server: () => Server) => ServerHandlers,
   ) {}
 
-  /** Brings back those of the last run, each for itself: none waits for another. */
+  /** Brings back those of the last run, each for itself: none waits for another, nor for a keychain. */
   async load(): Promise<void> {
-    const credentials = await this.platform.storage.loadCredentials();
+    const loaded = await this.platform.storage.loadCredentials();
+    this.#take(loaded);
+    if (loaded.shut === 'asked') void this.openKeychain();
+  }
+
+  /** Waits until the keychain is open; one that was not opened is asked again. */
+  async openKeychain(): Promise<void> {
+    this.keychain = 'asked';
+    const nothing = { logins: {}, shut: 'locked' } as const;
+    this.#take(await this.platform.storage.openCredentials().catch(() => nothing));
+  }
+
+  /** Logins have come: for servers that have none yet, and were not signed out of meanwhile. */
+  #take({ logins, shut }: LoadedCredentials): void {
+    this.keychain = shut;
     const known = new Map(this.settings.current.servers.map((server) => [server.base, server]));
-    for (const [base, login] of Object.entries(credentials)) {
+    for (const [base, login] of Object.entries(logins)) {
       if (login && !known.has(base)) known.set(base, { base, user: null, guilds: [] });
     }
-    for (const server of known.values()) this.#put(server, credentials[server.base]?.token ?? null);
+    for (const [base, server] of known) {
+      const there = this.at(base);
+      const token = logins[base]?.token ?? null;
+      if (this.#gone.has(base) || (there && there.connection !== 'locked')) continue;
+      // Nothing new: whoever does something there meanwhile is not disturbed.
+      if (there && token === null && shut !== null) continue;
+      this.#put(there?.known ?? server, token, shut !== null);
+    }
     this.remember();
+    this.onLogins();
   }
 
   at(base: string): Server | undefined {
@@ -63,7 +89,7 @@ export class Roster {
     }
   }
 
-  #put(known: KnownServer, token: string | null): void {
+  #put(known: KnownServer, token: string | null, locked = false): void {
     const before = this.at(known.base);
     before?.gateway.stop();
     const server: Server = new Server(
@@ -71,6 +97,7 @@ export class Roster {
       known,
       token,
       this.handlersFor(() => server),
+      locked && token === null,
     );
     this.servers = before
       ? this.servers.map((other) => (other === before ? server : other))

@@ -32,6 +32,8 @@ export type Connection =
   /** It has not answered for a while, and is still being tried. */
   | 'offline'
   | 'signedOut'
+  /** One's login is in a keychain that has not been opened. */
+  | 'locked'
   /** It speaks another version of the protocol. */
   | 'incompatible';
 
@@ -72,9 +74,11 @@ export class Server {
   constructor(
     platform: Platform,
     private readonly before: KnownServer,
-    /** None where one is signed out: it is not spoken to. */
+    /** None where one is signed out, or cannot know: it is not spoken to. */
     readonly token: string | null,
     private readonly handlers: ServerHandlers,
+    /** Whether there may be a token that cannot be had yet. */
+    private readonly locked = false,
   ) {
     this.rest = new Rest(platform, this.base, token);
     this.gateway = new GatewaySession(platform, this.base, token ?? '', {
@@ -111,13 +115,18 @@ export class Server {
 
   get connection(): Connection {
     const { status } = this;
-    if (status.state === 'closed') return status.reason;
+    if (status.state === 'closed') return this.locked ? 'locked' : status.reason;
     if (status.state !== 'offline') return status.state;
     return this.#met && this.#losses < LOSSES_MAX ? 'reconnecting' : 'offline';
   }
 
   get signedOut(): boolean {
     return this.connection === 'signedOut';
+  }
+
+  /** Whether there is an account here that can be used. */
+  get signedIn(): boolean {
+    return !this.signedOut && this.connection !== 'locked';
   }
 
   /** What to remember of it: what it said, or what was known before it did. */

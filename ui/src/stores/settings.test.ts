@@ -6,7 +6,8 @@ async function loaded(saved: unknown) {
   const storage: Storage = {
     loadSettings: () => Promise.resolve(saved),
     saveSettings: () => Promise.resolve(),
-    loadCredentials: () => Promise.resolve({}),
+    loadCredentials: () => Promise.resolve({ logins: {}, shut: null }),
+    openCredentials: () => Promise.resolve({ logins: {}, shut: null }),
     saveCredentials: () => Promise.resolve(),
   };
   const settings = new Settings(storage);

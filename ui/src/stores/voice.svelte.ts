@@ -21,6 +21,7 @@ import { channelOf, prioritySources } from './guild';
 import { KEY_ACTIONS } from './keys';
 import type { Server } from './server.svelte';
 import type { Settings } from './settings.svelte';
+import { TalkOverride } from './talk-override.svelte';
 import { t } from '../strings';
 
 /** Two minutes of figures. */
@@ -73,6 +74,7 @@ export class Voice {
   desktopKeys = $state.raw<DesktopKeys>({ state: 'unavailable', keys: [], changeable: false });
   /** The keys that are being recorded; none while none are. */
   recording = $state.raw<{ keys: readonly string[]; complete: boolean } | null>(null);
+  readonly override: TalkOverride;
   /** Called when somebody speaks and is not heard. */
   onUnheard: (why: Unheard) => void = () => undefined;
   readonly #backoff: Backoff;
@@ -96,6 +98,7 @@ export class Voice {
     random: () => number = Math.random,
   ) {
     this.#backoff = new Backoff(random);
+    this.override = new TalkOverride(engine);
     engine.subscribe((event) => this.#onEngine(event));
   }
 
@@ -114,6 +117,11 @@ export class Voice {
   /** Whether there is a call, or will be in a moment. */
   get inCall(): boolean {
     return this.call.phase !== 'idle' && this.call.phase !== 'failed';
+  }
+
+  get silencedByModerator(): boolean {
+    const own = this.#ownState();
+    return own !== undefined && (own.serverMute || own.serverDeaf);
   }
 
   /** Whether the call is at this place (or on its way there). */
@@ -300,6 +308,9 @@ export class Voice {
       case 'keyPressed':
         this.#onKey(event.action);
         break;
+      case 'talkOverride':
+        this.override.onEngine(event.on);
+        break;
       case 'unheard':
         this.onUnheard(event.reason === 'muted' ? this.#mutedBy() : 'key');
         break;
@@ -313,8 +324,7 @@ export class Voice {
   }
 
   #mutedBy(): Unheard {
-    const own = this.#ownState();
-    return own && (own.serverMute || own.serverDeaf) ? 'mutedByModerator' : 'muted';
+    return this.silencedByModerator ? 'mutedByModerator' : 'muted';
   }
 
   #bindKeys(): void {

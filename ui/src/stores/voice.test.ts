@@ -22,7 +22,8 @@ vi.hoisted(() => {
 const storage: Storage = {
   loadSettings: () => Promise.resolve(null),
   saveSettings: () => Promise.resolve(),
-  loadCredentials: () => Promise.resolve({}),
+  loadCredentials: () => Promise.resolve({ logins: {}, shut: null }),
+  openCredentials: () => Promise.resolve({ logins: {}, shut: null }),
   saveCredentials: () => Promise.resolve(),
 };
 
@@ -350,6 +351,18 @@ describe('keys', () => {
     expect(voice.call.phase).toBe('idle');
   });
 
+  it('keep the microphone open as the engine says', async () => {
+    const { voice, emit, commands } = await connected();
+    emit({ type: 'talkOverride', on: true });
+    expect(voice.override.on).toBe(true);
+    voice.override.toggle();
+    expect(commands.at(-1)).toEqual({ type: 'talkOverride', on: false });
+    const refused = voice.override.set(true);
+    emit({ type: 'talkOverride', on: false });
+    await refused;
+    expect(voice.override.on).toBe(false);
+  });
+
   it('are told to the engine when they change', async () => {
     const { voice, commands } = await connected();
     const keys = [{ action: 'talk' as const, keys: ['KeyV'] }];
@@ -376,6 +389,7 @@ describe('keys', () => {
     voice.assignKeys(true);
     const actions = [
       { action: 'talk', name: 'Talk' },
+      { action: 'talkOverride', name: 'Keep the microphone open' },
       { action: 'mute', name: 'Mute' },
       { action: 'deafen', name: 'Deafen' },
       { action: 'leave', name: 'Leave the call' },

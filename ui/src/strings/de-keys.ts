@@ -58,9 +58,16 @@ export const keys: typeof en = {
   },
   actions: {
     talk: 'Sprechen',
+    talkOverride: 'Mikrofon offen halten',
     mute: 'Stummschalten',
     deafen: 'Ton aus',
     leave: 'Gespräch verlassen',
+  },
+  override: {
+    hint: 'Von einem Druck bis zum nächsten, egal was die Sprechtaste tut. Endet mit dem Gespräch.',
+    on: 'Mikrofon bleibt offen',
+    silent: 'Jetzt nicht zu hören, dann wieder offen',
+    off: 'Mikrofon bleibt nicht mehr offen',
   },
   add: (action) => `Tasten hinzufügen: ${action}`,
   remove: (keys) => `${keys} entfernen`,

@@ -29,8 +29,12 @@ export const servers: typeof en = {
     signedOut: (host) => `Du bist von ${host} abgemeldet`,
     guestGone: 'Dein Gastname dort ist weg. Eine Einladung lässt dich wieder hinein.',
     byInvite: 'Eine Einladung lässt dich hinein, mit neuem Namen oder neuem Konto.',
-    keychainShut:
-      'Anmeldungen liegen im Schlüsselbund des Systems, und der wurde nicht geöffnet. Entsperre ihn und starte Voicehall neu: Vielleicht ist deine Anmeldung noch da.',
+    signInTo: (host) => `Bei ${host} anmelden`,
+    locked: (host) => `Deine Anmeldung bei ${host} liegt im Schlüsselbund`,
+    keychainAsked: 'Entsperre den Schlüsselbund deines Systems, dann bist du drin.',
+    keychainLocked: 'Der Schlüsselbund deines Systems ist gesperrt.',
+    keychainOpen: 'Schlüsselbund entsperren',
+    withoutKeychain: 'Ohne ihn anmelden',
   },
 
   add: {

@@ -94,6 +94,7 @@ export const strings: Strings = {
       online: 'online',
       reconnecting: 'wird wieder verbunden',
       offline: 'offline',
+      locked: 'wartet auf den Schlüsselbund',
       signedOut: 'abgemeldet',
       incompatible: 'andere Version',
     },
@@ -306,12 +307,14 @@ export const strings: Strings = {
     languageSystem: 'Wie im System',
     guestHint: 'Du bist Gast: Mit dem Abmelden gibst du diesen Namen endgültig auf.',
     loginsInKeychain: 'Deine Anmeldungen auf diesem Gerät liegen im Schlüsselbund des Systems.',
+    loginsWait:
+      'Deine Anmeldungen auf diesem Gerät liegen im Schlüsselbund des Systems, der noch nicht geöffnet wurde. Bis dahin kommen neue in eine Datei, die nur du lesen kannst.',
     loginsInFile: (why) =>
       `Deine Anmeldungen auf diesem Gerät liegen in einer Datei, die nur du lesen kannst, denn ${why}.`,
     keychainLack: {
       absent: 'dieses System hat keinen Schlüsselbund',
       locked: 'der Schlüsselbund ist gesperrt',
-      late: 'der Schlüsselbund hat nicht rechtzeitig geantwortet; beim nächsten Start wird er wieder gefragt',
+      late: 'der Schlüsselbund hat sie nicht rechtzeitig angenommen; beim nächsten Start wird er wieder gefragt',
       refused: 'der Schlüsselbund nimmt sie nicht an',
     },
     logins: 'Wo du angemeldet bist',
@@ -349,6 +352,7 @@ export const strings: Strings = {
     names: {
       mute: 'Stummschalten oder aufheben',
       deafen: 'Ton aus oder an',
+      talkOverride: 'Mikrofon offen halten oder nicht mehr',
       switcher: 'Zu Gilde, Kanal oder Person',
       channelUp: 'Voriger Kanal',
       channelDown: 'Nächster Kanal',
@@ -378,6 +382,7 @@ export const strings: Strings = {
     tray: {
       idle: 'Voicehall: nicht im Gespräch',
       inCall: 'Voicehall: im Gespräch',
+      override: 'Voicehall: im Gespräch, Mikrofon bleibt offen',
       muted: 'Voicehall: stumm',
       deafened: 'Voicehall: Ton aus',
       mute: 'Stummschalten',

@@ -53,7 +53,20 @@ export const keys = {
     change: 'Change keys…',
     elsewhere: 'You can change them in your desktop’s own settings.',
   },
-  actions: { talk: 'Talk', mute: 'Mute', deafen: 'Deafen', leave: 'Leave the call' },
+  actions: {
+    talk: 'Talk',
+    talkOverride: 'Keep the microphone open',
+    mute: 'Mute',
+    deafen: 'Deafen',
+    leave: 'Leave the call',
+  },
+  /** The push-to-talk override. */
+  override: {
+    hint: 'From one press to the next, whatever the talk key does. Ends with the call.',
+    on: 'Microphone stays open',
+    silent: 'Not heard now, then open again',
+    off: 'Microphone no longer stays open',
+  },
   add: (action: string) => `Add keys: ${action}`,
   remove: (keys: string) => `Remove ${keys}`,
   press: 'Press the keys now. Escape cancels.',

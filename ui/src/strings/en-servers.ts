@@ -27,8 +27,12 @@ export const servers = {
     signedOut: (host: string) => `You are signed out of ${host}`,
     guestGone: 'Your guest name there is gone. An invite lets you in again.',
     byInvite: 'An invite lets you in, under a new name or with a new account.',
-    keychainShut:
-      'Logins are kept in the system’s keychain, which was not opened. Unlock it and start Voicehall again: your login may still be there.',
+    signInTo: (host: string) => `Sign in to ${host}`,
+    locked: (host: string) => `Your login for ${host} is in the keychain`,
+    keychainAsked: 'Unlock your system’s keychain, and you are in.',
+    keychainLocked: 'Your system’s keychain is locked.',
+    keychainOpen: 'Unlock the keychain',
+    withoutKeychain: 'Sign in without it',
   },
 
   add: {

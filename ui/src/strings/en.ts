@@ -95,6 +95,7 @@ export const strings = {
       reconnecting: 'reconnecting',
       offline: 'offline',
       signedOut: 'signed out',
+      locked: 'waiting for the keychain',
       incompatible: 'another version',
     },
     incompatible:
@@ -307,12 +308,14 @@ export const strings = {
     languageSystem: 'As the system',
     guestHint: 'You are a guest: signing out gives this name up for good.',
     loginsInKeychain: 'Your logins on this device are kept in the system’s keychain.',
+    loginsWait:
+      'Your logins on this device are kept in the system’s keychain, which has not been opened yet. Until it is, new ones are kept in a file that only you can read.',
     loginsInFile: (why: string) =>
       `Your logins on this device are kept in a file that only you can read, because ${why}.`,
     keychainLack: {
       absent: 'this system has no keychain',
       locked: 'the keychain is locked',
-      late: 'the keychain did not answer in time; the next start of the app asks it again',
+      late: 'the keychain did not take them in time; the next start of the app asks it again',
       refused: 'the keychain did not take them',
     },
     logins: 'Where you are signed in',
@@ -350,6 +353,7 @@ export const strings = {
     names: {
       mute: 'Mute or unmute',
       deafen: 'Deafen or undeafen',
+      talkOverride: 'Keep the microphone open, or no longer',
       switcher: 'Go to a guild, a channel or a person',
       channelUp: 'Previous channel',
       channelDown: 'Next channel',
@@ -379,6 +383,7 @@ export const strings = {
     tray: {
       idle: 'Voicehall: not in a call',
       inCall: 'Voicehall: in a call',
+      override: 'Voicehall: in a call, microphone stays open',
       muted: 'Voicehall: muted',
       deafened: 'Voicehall: deafened',
       mute: 'Mute',

@@ -18,6 +18,7 @@ export interface Shortcut {
 export const SHORTCUTS: readonly Shortcut[] = [
   { id: 'mute', ctrl: true, shift: true, key: 'm', code: 'KeyM' },
   { id: 'deafen', ctrl: true, shift: true, key: 'd', code: 'KeyD' },
+  { id: 'talkOverride', ctrl: true, shift: true, key: 'o', code: 'KeyO' },
   { id: 'switcher', ctrl: true, key: 'k', code: 'KeyK' },
   { id: 'channelUp', alt: true, key: 'arrowup' },
   { id: 'channelDown', alt: true, key: 'arrowdown' },

@@ -36,6 +36,8 @@ pub use virtual_keys::VirtualKeys;
 pub enum Action {
     /// Opens the microphone, or closes it, or does both in turn: that depends on the talking mode.
     Talk,
+    /// Keeps the microphone open, or no longer, whatever the talking mode says.
+    TalkOverride,
     /// Mutes and unmutes.
     Mute,
     /// Deafens and undeafens.

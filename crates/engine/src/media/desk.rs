@@ -116,7 +116,7 @@ impl Desk {
                 (self.muted, self.deafened) = (muted, deafened);
                 self.apply_mute();
             }
-            Order::Talk(on) => self.sender.set_talk(on),
+            Order::Talk(talk) => self.sender.set_talk(talk),
             Order::Volume { source, volume } => {
                 if let Some(seat) = &mut self.seat {
                     seat.receiver.set_volume(source, volume);

@@ -11,7 +11,7 @@ pub(crate) use desk::Seat;
 pub(crate) use playback::Playback;
 
 use crate::receive::JitterStats;
-use crate::send::Sender;
+use crate::send::{Sender, Talk};
 use desk::Desk;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
@@ -68,8 +68,8 @@ pub(crate) enum Order {
     Leave,
     /// Mutes and deafens.
     Mute { muted: bool, deafened: bool },
-    /// A talk key does what it does, or no longer.
-    Talk(bool),
+    /// The talk keys say something else now.
+    Talk(Talk),
     /// Sets a source's volume.
     Volume { source: SourceId, volume: f32 },
     /// Says who the priority speakers are.

@@ -29,6 +29,16 @@ pub struct KeyBinding {
 pub enum KeyAction {
     /// Speaks, or not, as [`Gate`](super::Gate) says. The engine does this itself, without delay.
     Talk,
+    /// Push-to-talk override, for whoever has no hand free: from one press to the next the microphone is
+    /// open, and neither the talk keys nor the detection of voices have a say, in every mode of
+    /// [`Gate`](super::Gate). The engine does this itself, without delay.
+    ///
+    /// It is weaker than all that silences on purpose: muted, deafened or without a microphone one is not
+    /// heard, and once that is over the microphone is open again, without another press. It begins in a
+    /// call only, outlives a connection that is lost and comes back, and ends with the call or when somebody
+    /// chooses another mode. A talk key that is held when it ends does what it does. Where the mode keeps the
+    /// microphone open anyway, it does nothing.
+    TalkOverride,
     /// Mutes and unmutes.
     Mute,
     /// Deafens and undeafens.

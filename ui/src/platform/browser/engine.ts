@@ -56,7 +56,10 @@ export class BrowserEngine implements Engine {
   });
   readonly #ticker = new Ticker(() => this.#tick());
   readonly #speech = new SpeechEstimate();
-  readonly #talk = new TalkGate(() => this.#sendMicrophone());
+  readonly #talk = new TalkGate({
+    changed: () => this.#sendMicrophone(),
+    overridden: (on) => this.#emit({ type: 'talkOverride', on }),
+  });
   readonly #keys = new PageKeys({
     action: (action, pressed) => this.#key(action, pressed),
     recorded: (keys, complete) => this.#emit({ type: 'keysRecorded', keys, complete }),
@@ -132,6 +135,10 @@ export class BrowserEngine implements Engine {
         break;
       case 'talk':
         this.#key('talk', command.pressed);
+        break;
+      case 'talkOverride':
+        if (!this.#override(command.on))
+          this.#emit({ type: 'talkOverride', on: this.#talk.overridden });
         break;
       case 'chime':
         this.#sound(command.chime === 'joined' ? 'join' : 'leave');
@@ -238,7 +245,18 @@ export class BrowserEngine implements Engine {
 
   #key(action: KeyAction, pressed: boolean): void {
     if (action === 'talk') this.#talk.turn(pressed, this.#session !== null);
-    else if (pressed) this.#emit({ type: 'keyPressed', action });
+    else if (action === 'talkOverride') {
+      if (pressed) this.#override(!this.#talk.overridden);
+    } else if (pressed) this.#emit({ type: 'keyPressed', action });
+  }
+
+  /** Keeps the microphone open, or no longer; false where that changed nothing. */
+  #override(on: boolean): boolean {
+    const before = this.#talk.overridden;
+    this.#talk.override(on, this.#session !== null);
+    if (this.#talk.overridden === before) return false;
+    if (!this.#muted && !this.#deafened) this.#sound(on ? 'unmute' : 'mute');
+    return true;
   }
 
   /** What is printed on the keys, where the browser tells it. */

@@ -2,11 +2,15 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { Gate } from '../../bindings/protocol';
 import { TalkGate } from './talk-gate';
 
-beforeEach(() => vi.useFakeTimers());
+const told: boolean[] = [];
+beforeEach(() => {
+  vi.useFakeTimers();
+  told.length = 0;
+});
 afterEach(() => vi.useRealTimers());
 
 function gateIn(gate: Gate): TalkGate {
-  const talk = new TalkGate(() => undefined);
+  const talk = new TalkGate({ changed: () => undefined, overridden: (on) => told.push(on) });
   talk.gate = gate;
   return talk;
 }
@@ -52,4 +56,39 @@ it('without keys it is open', () => {
   const talk = gateIn({ mode: 'pushToTalk', releaseMs: 0 });
   talk.gate = { mode: 'open' };
   expect(talk.open).toBe(true);
+});
+
+it.each([
+  ['pushToTalk', false],
+  ['pushToMute', true],
+  ['toggle', false],
+] as const)('an override keeps it open in %s, whatever the key does', (mode, rest) => {
+  const talk = gateIn({ mode, releaseMs: 200 });
+  talk.override(true, false);
+  expect([talk.open, talk.overridden]).toEqual([rest, false]);
+  talk.override(true, true);
+  for (const held of [true, false, true]) {
+    talk.turn(held, true);
+    vi.advanceTimersByTime(1_000);
+    expect(talk.open).toBe(true);
+  }
+  talk.turn(false, true);
+  talk.override(false, true);
+  expect(talk.open).toBe(true);
+  vi.advanceTimersByTime(200);
+  expect(talk.open).toBe(rest);
+  talk.override(true, true);
+  expect(talk.open).toBe(true);
+  talk.reset();
+  expect(talk.open).toBe(rest);
+  talk.override(true, true);
+  talk.gate = { mode: mode === 'toggle' ? 'pushToTalk' : 'toggle', releaseMs: 0 };
+  expect([talk.open, talk.overridden]).toEqual([false, false]);
+  expect(told).toEqual([true, false, true, false, true, false]);
+});
+
+it('an override has nothing to do where it is open anyway', () => {
+  const talk = gateIn({ mode: 'open' });
+  talk.override(true, true);
+  expect([talk.open, talk.overridden, told]).toEqual([true, false, []]);
 });

@@ -25,12 +25,14 @@ use zbus::zvariant::OwnedObjectPath;
 const CONFIGURES: u32 = 2;
 
 /// What the desktop may assign keys to.
-const ACTIONS: [Action; 4] = [Action::Talk, Action::Mute, Action::Deafen, Action::Leave];
+const ACTIONS: [Action; 5] =
+    [Action::Talk, Action::TalkOverride, Action::Mute, Action::Deafen, Action::Leave];
 
 /// The name by which the desktop remembers a shortcut, across starts.
 fn id(action: Action) -> &'static str {
     match action {
         Action::Talk => "talk",
+        Action::TalkOverride => "talk-override",
         Action::Mute => "mute",
         Action::Deafen => "deafen",
         Action::Leave => "leave",
