@@ -4,11 +4,12 @@
 
 use crate::control::Pending;
 use crate::credentials::Loaded;
-use crate::desktop::{Desktop, Facts, Notification};
+use crate::desktop::{Desktop, Facts};
 use crate::engine_bridge::EngineBridge;
 use crate::http::{Answer, Client, Request};
 use crate::launch::Launch;
 use crate::log::LastLines;
+use crate::notifications::{self, Notification};
 use crate::presence::{Presence, ShellEvent};
 use crate::socket::{SocketEvent, Sockets};
 use crate::storage::Storage;
@@ -17,7 +18,7 @@ use serde::Serialize;
 use serde_json::Value;
 use std::sync::Arc;
 use tauri::ipc::{Channel, Invoke};
-use tauri::{State, Wry};
+use tauri::{AppHandle, State, Wry};
 use voicehall_protocol::control::Answer as ControlAnswer;
 use voicehall_protocol::engine::{Command, Event};
 
@@ -53,6 +54,7 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         diagnostics,
         update_look,
         update_install,
+        update_restart,
     ]
 }
 
@@ -144,9 +146,9 @@ fn shell_autostart(desktop: State<'_, Desktop>, enabled: bool) -> Outcome<()> {
     desktop.set_autostart(enabled).map_err(text)
 }
 
-#[tauri::command(async)]
-fn shell_notify(desktop: State<'_, Desktop>, notification: Notification) -> Outcome<()> {
-    desktop.notify(&notification).map_err(text)
+#[tauri::command]
+async fn shell_notify(app: AppHandle, notification: Notification) -> Outcome<()> {
+    notifications::show(&app, notification).await.map_err(text)
 }
 
 #[tauri::command]
@@ -168,6 +170,11 @@ async fn update_look(updates: State<'_, Updates>) -> Result<Found, UpdateError> 
 async fn update_install(updates: State<'_, Updates>, channel: Channel<Progress>) -> Result<(), UpdateError> {
     // A page that is gone needs no telling.
     updates.install(|progress| drop(channel.send(progress))).await
+}
+
+#[tauri::command]
+fn update_restart(updates: State<'_, Updates>) -> Result<(), UpdateError> {
+    updates.restart()
 }
 
 #[tauri::command]

@@ -1,17 +1,16 @@
 //! What the app is to the desktop: its windows, its place in the tray, its start with the system.
 
+use crate::autostart::{self, AutostartError};
 use crate::keychain::Lack;
 use crate::presence::{Close, Presence, ShellEvent};
 use crate::storage::Storage;
 use crate::tray::Tray;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 use tauri::{
     AppHandle, Emitter, Manager, WebviewUrl, WebviewWindow, WebviewWindowBuilder, Window, WindowEvent,
 };
-use tauri_plugin_autostart::ManagerExt;
-use tauri_plugin_notification::NotificationExt;
 use tauri_plugin_window_state::{AppHandleExt, StateFlags};
 
 /// The window with everything in it.
@@ -29,9 +28,6 @@ const MINI_EVENT: &str = "mini";
 /// An app that was started with the system stays unseen if a tray comes within this time: panels
 /// start together with it.
 const TRAY_PATIENCE: Duration = Duration::from_secs(15);
-
-/// Characters of a notification that are shown.
-const NOTIFICATION_CHARS_MAX: usize = 300;
 
 /// Size of the small window, in logical pixels.
 const MINI_SIZE: (f64, f64) = (280.0, 180.0);
@@ -54,13 +50,6 @@ pub struct Facts {
     credentials_broken: bool,
     /// Why the logins are in a file; none where they are in the keychain.
     keychain_lack: Option<Lack>,
-}
-
-/// What a person is told while they look elsewhere.
-#[derive(Debug, Deserialize)]
-pub struct Notification {
-    title: String,
-    body: String,
 }
 
 /// The app on the desktop.
@@ -207,7 +196,7 @@ impl Desktop {
     /// What there is here.
     pub fn facts(&self, storage: &Storage) -> Facts {
         let state = self.lock();
-        let autostart = self.app.autolaunch().is_enabled().unwrap_or(false);
+        let autostart = autostart::is_enabled(&self.app).unwrap_or(false);
         Facts {
             tray: state.hosted && (state.tray.is_some() || state.presence.is_none()),
             autostart,
@@ -217,27 +206,12 @@ impl Desktop {
         }
     }
 
-    /// Whether the app starts with the system.
+    /// Starts the app with the system, or no longer.
     ///
     /// # Errors
     /// When the system does not take it.
-    pub fn set_autostart(&self, enabled: bool) -> Result<(), tauri_plugin_autostart::Error> {
-        let autostart = self.app.autolaunch();
-        match (enabled, autostart.is_enabled()?) {
-            (true, false) => autostart.enable(),
-            (false, true) => autostart.disable(),
-            _ => Ok(()),
-        }
-    }
-
-    /// Shows a notification.
-    ///
-    /// # Errors
-    /// When the system does not take it.
-    pub fn notify(&self, notification: &Notification) -> Result<(), tauri_plugin_notification::Error> {
-        let cut = |text: &str| text.chars().take(NOTIFICATION_CHARS_MAX).collect::<String>();
-        let builder = self.app.notification().builder();
-        builder.title(cut(&notification.title)).body(cut(&notification.body)).show()
+    pub fn set_autostart(&self, enabled: bool) -> Result<(), AutostartError> {
+        autostart::set(&self.app, enabled)
     }
 
     /// Opens the small window, or brings it to the front. It is made anew each time: who needs it

@@ -1,10 +1,15 @@
 //! With what the app was started: `voicehall [--background] [--link LINK | LINK]`, or
 //! `VOICEHALL_LINK`. An app that runs already is handed the arguments of one that is started.
 
+use std::process::Command;
 use std::sync::Mutex;
+use tauri::{AppHandle, Manager};
 
 /// Starts in the tray: what the desktop says that starts the app by itself.
 pub const BACKGROUND: &str = "--background";
+
+/// A link from an environment in which the app cannot be given arguments.
+const LINK_VARIABLE: &str = "VOICEHALL_LINK";
 
 /// Refused arguments.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,7 +33,7 @@ impl Launch {
     /// Reads this process's arguments and environment; the arguments win.
     pub fn from_process() -> Result<Self, LaunchError> {
         let arguments = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());
-        Self::new(arguments, std::env::var("VOICEHALL_LINK").ok())
+        Self::new(arguments, std::env::var(LINK_VARIABLE).ok())
     }
 
     /// Reads the arguments of an app that was started while this one runs.
@@ -66,6 +71,18 @@ impl Launch {
     /// Takes the link: a page that loads again must not follow a one-time link twice.
     pub fn take_link(&self) -> Option<String> {
         self.link.lock().expect("nothing panics while holding it").take()
+    }
+}
+
+/// Starts the app anew, as a person starts it: what this one was started with is done, and a one-time
+/// link must not be followed twice. Called last of all, when nothing of this one is in the way.
+pub fn again(app: &AppHandle) {
+    // Else the new one would hand over to this one.
+    tauri_plugin_single_instance::destroy(app);
+    let started = tauri::process::current_binary(&app.env())
+        .and_then(|program| Command::new(program).env_remove(LINK_VARIABLE).spawn());
+    if let Err(error) = started {
+        tracing::warn!(%error, "the app does not start again");
     }
 }
 

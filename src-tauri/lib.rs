@@ -3,9 +3,11 @@
 //! The UI asks through [`commands`], the engine answers through [`engine_bridge`], the gateway's
 //! WebSocket lives in [`socket`], REST calls go through [`http`], and what is kept on this device
 //! lies in [`storage`], logins by way of [`credentials`] in the [`keychain`]. [`desktop`] is the app's
-//! windows and its tray, [`updates`] looks for newer versions, [`control`] is the door for other
-//! programs. Nothing here knows what a guild or a call is.
+//! windows and its tray, [`notifications`] reach who looks elsewhere, [`autostart`] starts it with the
+//! system, [`updates`] looks for newer versions, [`control`] is the door for other programs. Nothing
+//! here knows what a guild or a call is.
 
+mod autostart;
 mod commands;
 mod control;
 mod credentials;
@@ -15,6 +17,7 @@ mod http;
 mod keychain;
 mod launch;
 mod log;
+mod notifications;
 mod presence;
 mod redact;
 mod socket;
@@ -53,7 +56,6 @@ pub fn run() -> ExitCode {
         .plugin(tauri_plugin_window_state::Builder::new().with_state_flags(desktop::REMEMBERED).build())
         .plugin(tauri_plugin_notification::init())
         .plugin(tauri_plugin_updater::Builder::new().build())
-        .plugin(tauri_plugin_autostart::Builder::new().arg(launch::BACKGROUND).build())
         .invoke_handler(commands::handler())
         .setup(move |app| set_up(app, launch))
         .on_window_event(|window, event| window.state::<Desktop>().on_window_event(window, event))
@@ -70,6 +72,9 @@ pub fn run() -> ExitCode {
             app.run(|app, event| {
                 if matches!(event, RunEvent::Exit) {
                     app.state::<EngineBridge>().shut_down();
+                    if app.state::<updates::Updates>().restarts() {
+                        launch::again(app);
+                    }
                 }
             });
             ExitCode::SUCCESS
@@ -99,6 +104,8 @@ fn set_up(app: &mut App, launch: Launch) -> Result<(), Box<dyn std::error::Error
     app.manage(http);
     app.manage(updates::Updates::new(app.handle().clone(), tls.clone()));
     app.manage(socket::Sockets::new(tls));
+    #[cfg(not(target_os = "linux"))]
+    app.handle().plugin(tauri_plugin_autostart::Builder::new().arg(launch::BACKGROUND).build())?;
     let storage = Storage::new(app.path().app_config_dir()?, Arc::new(keychain::Keychain));
     // While the page loads, so that it finds the logins there.
     storage.credentials.ask();
@@ -109,6 +116,7 @@ fn set_up(app: &mut App, launch: Launch) -> Result<(), Box<dyn std::error::Error
     } else {
         desktop.show();
     }
+    notifications::listen(app.handle())?;
     app.manage(launch);
     app.manage(desktop);
     serve_desktop(app.handle());

@@ -2,6 +2,7 @@
 //! `ui/src/platform/shell.ts`. The page owns the call and every word that people read.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use voicehall_protocol::control::Request;
 
 /// How things stand, as the tray shows them.
@@ -91,6 +92,11 @@ pub enum ShellEvent {
     Leave {},
     /// The window was closed, and nobody has chosen yet what that does.
     Closing {},
+    /// A notification was clicked.
+    Notified {
+        /// What it is about, as the page said.
+        place: Value,
+    },
     /// The tray came or went.
     Tray {
         /// There is one now.

@@ -4,10 +4,11 @@ use crate::desktop::Desktop;
 use crate::presence::{Look, Presence, ShellEvent};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tauri::image::Image;
-use tauri::menu::{CheckMenuItem, Menu, MenuEvent, MenuItem, PredefinedMenuItem};
+use tauri::menu::{CheckMenuItem, IsMenuItem, Menu, MenuEvent, MenuItem, PredefinedMenuItem};
 use tauri::tray::{MouseButton, MouseButtonState, TrayIcon, TrayIconBuilder, TrayIconEvent};
 use tauri::{AppHandle, Manager, Result, Wry};
 
+const STATE: &str = "state";
 const MUTE: &str = "mute";
 const DEAFEN: &str = "deafen";
 const LEAVE: &str = "leave";
@@ -18,6 +19,8 @@ const QUIT: &str = "quit";
 /// The icon and the entries of its menu.
 pub struct Tray {
     icon: TrayIcon,
+    /// How things stand, in words: on Linux icons have no tooltip.
+    state: MenuItem<Wry>,
     mute: CheckMenuItem<Wry>,
     deafen: CheckMenuItem<Wry>,
     leave: MenuItem<Wry>,
@@ -50,14 +53,18 @@ impl Tray {
         let Presence { texts, in_call, muted, deafened, .. } = presence;
         let item = |id, text: &str, enabled| MenuItem::with_id(app, id, text, enabled, None::<&str>);
         let check = |id, text: &str, on| CheckMenuItem::with_id(app, id, text, true, on, None::<&str>);
+        let state = item(STATE, &texts.state, false)?;
         let mute = check(MUTE, &texts.mute, *muted)?;
         let deafen = check(DEAFEN, &texts.deafen, *deafened)?;
         let leave = item(LEAVE, &texts.leave, *in_call)?;
         let mini = item(MINI, &texts.mini, *in_call)?;
         let show = item(SHOW, &texts.show, true)?;
         let quit = item(QUIT, &texts.quit, true)?;
-        let line = PredefinedMenuItem::separator(app)?;
-        let menu = Menu::with_items(app, &[&mute, &deafen, &leave, &mini, &line, &show, &quit])?;
+        let line = || PredefinedMenuItem::separator(app);
+        let (above, below) = (line()?, line()?);
+        let entries: [&dyn IsMenuItem<Wry>; 9] =
+            [&state, &above, &mute, &deafen, &leave, &mini, &below, &show, &quit];
+        let menu = Menu::with_items(app, &entries)?;
         let icon = TrayIconBuilder::with_id("voicehall")
             .icon(picture(presence.look())?)
             .tooltip(&texts.state)
@@ -73,7 +80,7 @@ impl Tray {
                 }
             })
             .build(app)?;
-        Ok(Self { icon, mute, deafen, leave, mini, show, quit, shown: presence.clone() })
+        Ok(Self { icon, state, mute, deafen, leave, mini, show, quit, shown: presence.clone() })
     }
 
     /// Shows how things stand now.
@@ -99,6 +106,7 @@ impl Tray {
         if new.texts != old.texts {
             let texts = &new.texts;
             self.icon.set_tooltip(Some(&texts.state))?;
+            self.state.set_text(&texts.state)?;
             self.mute.set_text(&texts.mute)?;
             self.deafen.set_text(&texts.deafen)?;
             self.leave.set_text(&texts.leave)?;

@@ -8,6 +8,7 @@ use rustls::ClientConfig;
 use serde::Serialize;
 #[cfg(target_os = "linux")]
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tauri::{AppHandle, Manager};
@@ -84,12 +85,14 @@ pub struct Updates {
     tls: Arc<ClientConfig>,
     /// What was found last.
     newer: Mutex<Option<Update>>,
+    /// The app ends to start again.
+    restarts: AtomicBool,
 }
 
 impl Updates {
     /// Of a running app.
     pub fn new(app: AppHandle, tls: Arc<ClientConfig>) -> Self {
-        Self { app, tls, newer: Mutex::default() }
+        Self { app, tls, newer: Mutex::default(), restarts: AtomicBool::new(false) }
     }
 
     /// Asks the feed.
@@ -142,6 +145,22 @@ impl Updates {
         self.refuse_in_call()?;
         let install = tokio::task::spawn_blocking(move || update.install(bytes));
         install.await.map_err(|_| UpdateError::Failed)?.map_err(failed)
+    }
+
+    /// Ends the app, which then starts again, in its new version.
+    ///
+    /// # Errors
+    /// [`UpdateError::InCall`].
+    pub fn restart(&self) -> Result<(), UpdateError> {
+        self.refuse_in_call()?;
+        self.restarts.store(true, Ordering::Relaxed);
+        self.app.state::<Desktop>().quit();
+        Ok(())
+    }
+
+    /// Whether the app that ends now is to start again.
+    pub fn restarts(&self) -> bool {
+        self.restarts.load(Ordering::Relaxed)
     }
 
     fn refuse_in_call(&self) -> Result<(), UpdateError> {

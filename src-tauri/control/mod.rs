@@ -11,8 +11,9 @@ mod listener;
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::io::ErrorKind;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tauri::async_runtime;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::{Semaphore, oneshot};
@@ -26,6 +27,10 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A join answers when media flows: its first attempts may take this long.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(40);
+
+/// How long another app may take to end, and how often it is looked whether it has.
+const BIND_PATIENCE: Duration = Duration::from_secs(10);
+const BIND_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Requests that the page has not answered yet.
 #[derive(Default)]
@@ -73,7 +78,7 @@ impl Pending {
 /// without.
 pub fn start(pending: Arc<Pending>, tell: impl Fn(u32, Request) + Clone + Send + Sync + 'static) {
     async_runtime::spawn(async move {
-        let mut listener = match listener::Listener::bind() {
+        let mut listener = match bind().await {
             Ok(listener) => listener,
             Err(error) => {
                 tracing::warn!(%error, "no control socket");
@@ -100,6 +105,20 @@ pub fn start(pending: Arc<Pending>, tell: impl Fn(u32, Request) + Clone + Send +
             });
         }
     });
+}
+
+/// Listens, once an app that ends has let go of the place: one that starts again after an update
+/// meets itself there.
+async fn bind() -> std::io::Result<listener::Listener> {
+    let started = Instant::now();
+    loop {
+        match listener::Listener::bind() {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && started.elapsed() < BIND_PATIENCE => {
+                tokio::time::sleep(BIND_INTERVAL).await;
+            }
+            bound => return bound,
+        }
+    }
 }
 
 /// Answers one program, line by line, until it hangs up or sends what is too long.

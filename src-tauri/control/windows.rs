@@ -1,6 +1,6 @@
 //! A named pipe that takes programs of this machine alone.
 
-use std::io::Result;
+use std::io::{Error, ErrorKind, Result};
 use tokio::net::windows::named_pipe::{NamedPipeServer, ServerOptions};
 use voicehall_protocol::control::pipe_name;
 
@@ -15,8 +15,12 @@ impl Listener {
     /// When another app has the pipe.
     pub fn bind() -> Result<Self> {
         let name = pipe_name(&std::env::var("USERNAME").unwrap_or_default());
-        let next =
-            ServerOptions::new().first_pipe_instance(true).reject_remote_clients(true).create(&name)?;
+        let next = ServerOptions::new().first_pipe_instance(true).reject_remote_clients(true).create(&name);
+        // So Windows says that there is such a pipe.
+        let next = next.map_err(|error| match error.kind() {
+            ErrorKind::PermissionDenied => Error::new(ErrorKind::AddrInUse, error),
+            _ => error,
+        })?;
         Ok(Self { name, next })
     }
 

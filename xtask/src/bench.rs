@@ -5,6 +5,8 @@
 //! line: `{"name": "call.rtt_ms", "value": 1.5, "unit": "ms", "goal": 2}`. A goal is what the value
 //! should not exceed; `{"at_least": 4.2}` is one that it should reach; null is none.
 
+mod package;
+
 use crate::run::{succeed, target_folder};
 use serde_json::{Map, Value, json};
 use std::fs;
@@ -17,6 +19,7 @@ const BENCHES: &[(&str, &str)] = &[
     ("engine", "examples/call_figures"),
     ("voice-activity", "examples/voice_activity"),
     ("call", "bench"),
+    ("app", "bench_app"),
 ];
 
 /// Runs all benches. One that fails is reported, and the others still run.
@@ -40,6 +43,10 @@ pub fn run(root: &Path) -> Result<(), String> {
             failures.push(format!("{name}: {error}"));
         }
         figures.extend(read(&file)?);
+    }
+    match package::measure(root) {
+        Ok(measured) => figures.extend(measured),
+        Err(error) => failures.push(format!("package: {error}")),
     }
     print!("{}", table(&figures));
     merge(&folder.join("figures.json"), &figures)?;

@@ -20,6 +20,11 @@ impl CallFigures {
             Some((at, quality, sent)) => (now.saturating_duration_since(at).as_secs_f32(), quality, sent),
             None => (1.0, Quality::default(), 0),
         };
+        // A device that was opened anew counts from nothing.
+        let glitches = quality.glitches.checked_sub(since.glitches).unwrap_or(quality.glitches);
+        if glitches > 0 {
+            tracing::debug!(glitches, "sound was missing or lost at a device");
+        }
         let lost = quality.lost.saturating_sub(since.lost) as f32;
         let received = quality.received.saturating_sub(since.received) as f32;
         let bits = |now: u64, before: u64| (now.saturating_sub(before) * 8) as f32 / elapsed_s.max(0.1);

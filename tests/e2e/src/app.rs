@@ -1,5 +1,6 @@
 //! The real desktop app, in a window of the rig's screen.
 
+use crate::processes::Process;
 use crate::session::Session;
 use crate::webdriver::WebDriver;
 use crate::window::Window;
@@ -36,16 +37,19 @@ impl App {
         arguments: &[&str],
         more: &[(String, String)],
     ) -> Self {
-        let mut variables = session.variables().to_vec();
+        let mut variables = variables(&session);
         variables.extend_from_slice(more);
-        variables.push(("VOICEHALL_LOG".to_owned(), "info,voicehall_engine=debug,voicehall_device=debug".to_owned()));
-        // The rig has no accessibility bus, for which GTK would wait.
-        variables.push(("GTK_A11Y".to_owned(), "none".to_owned()));
-        variables.push(("NO_AT_BRIDGE".to_owned(), "1".to_owned()));
         let driver = WebDriver::of_app(rig, who, &variables);
         let options = json!({ "application": program, "args": arguments });
         let capabilities = json!({ "browserName": "wry", "tauri:options": options });
         Self { window: Window::new(driver.open(capabilities).await), driver, session }
+    }
+
+    /// Starts the app as a desktop does: no WebDriver holds its window open, and none can look into it.
+    pub fn start_alone(rig: &rig::Rig, session: &Session, program: &Path, arguments: &[&str]) -> Process {
+        let mut command = rig.command(program);
+        command.args(arguments).envs(variables(session));
+        rig.start(command, "app")
     }
 
     /// Ends the app, and leaves the session for another.
@@ -66,6 +70,17 @@ impl App {
     pub fn session(&self) -> &Session {
         &self.session
     }
+}
+
+/// What the app finds in its environment.
+fn variables(session: &Session) -> Vec<(String, String)> {
+    let mut variables = session.variables().to_vec();
+    variables.push(("VOICEHALL_LOG".to_owned(), "info,voicehall_engine=debug,voicehall_device=debug".to_owned()));
+    variables.push(("NO_COLOR".to_owned(), "1".to_owned()));
+    // The rig has no accessibility bus, for which GTK would wait.
+    variables.push(("GTK_A11Y".to_owned(), "none".to_owned()));
+    variables.push(("NO_AT_BRIDGE".to_owned(), "1".to_owned()));
+    variables
 }
 
 impl Deref for App {

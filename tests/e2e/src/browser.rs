@@ -2,6 +2,7 @@
 
 use crate::rig::Rig;
 use crate::sound::Device;
+use crate::usage;
 use crate::webdriver::WebDriver;
 use crate::window::Window;
 use serde_json::json;
@@ -33,7 +34,7 @@ const ARGUMENTS: &[&str] = &[
 #[derive(Debug)]
 pub struct Browser {
     window: Window,
-    _driver: WebDriver,
+    driver: WebDriver,
 }
 
 impl Browser {
@@ -47,7 +48,12 @@ impl Browser {
         let mut arguments: Vec<_> = ARGUMENTS.iter().map(|argument| (*argument).to_owned()).collect();
         arguments.push(format!("--user-data-dir={}", profile.display()));
         let capabilities = json!({ "goog:chromeOptions": { "args": arguments } });
-        Self { window: Window::new(driver.open(capabilities).await), _driver: driver }
+        Self { window: Window::new(driver.open(capabilities).await), driver }
+    }
+
+    /// Its processes.
+    pub fn processes(&self) -> Vec<u32> {
+        usage::descendants(self.driver.process().id())
     }
 }
 

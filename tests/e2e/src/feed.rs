@@ -1,21 +1,34 @@
 //! A feed of new versions, as `docs/updates.md` has it: served on loopback, signed with a key of its
 //! own.
 
+use crate::wait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use minisign::{KeyPair, PublicKeyBox};
 use serde_json::json;
 use std::io::{BufRead, BufReader, Cursor, Write};
-use std::net::{Ipv4Addr, TcpListener};
-use std::sync::{Arc, Mutex};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// A feed; it is served until the test ends.
 #[derive(Debug)]
 pub struct Feed {
     port: u16,
     public: PublicKeyBox,
-    /// What `/feed.json` and `/update` say.
-    served: Arc<Mutex<[Vec<u8>; 2]>>,
+    served: Arc<Mutex<Served>>,
+}
+
+/// What is served, and how.
+#[derive(Debug, Default)]
+struct Served {
+    /// At `/feed.json`.
+    feed: Vec<u8>,
+    /// At `/update`.
+    update: Vec<u8>,
+    /// The connection ends in the middle of the update.
+    cut: bool,
+    /// The second half of the update is held back.
+    held: bool,
 }
 
 /// Signs what is published, for the feed that it belongs to or for another.
@@ -45,7 +58,7 @@ impl Feed {
     pub fn serve(signer: &Signer) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there are free ports");
         let port = listener.local_addr().expect("it is bound").port();
-        let served = Arc::<Mutex<[Vec<u8>; 2]>>::default();
+        let served = Arc::<Mutex<Served>>::default();
         let serving = served.clone();
         std::thread::spawn(move || {
             for mut stream in listener.incoming().flatten() {
@@ -53,15 +66,8 @@ impl Feed {
                 let Some(Ok(request)) = lines.next() else { continue };
                 // The rest of the request, for a connection that is closed over it is reset.
                 let _ = lines.find(|line| line.as_ref().is_ok_and(String::is_empty));
-                let which = usize::from(request.contains("/update"));
-                let body = serving.lock().expect("no holder panics")[which].clone();
-                let status = if body.is_empty() { "204 No Content" } else { "200 OK" };
-                let head = format!(
-                    "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-                    body.len()
-                );
                 // Whoever asked may have gone.
-                let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
+                let _ = answer(&mut stream, request.contains("/update"), &serving);
             }
         });
         Self { port, public: signer.0.pk.to_box().expect("a key can be written"), served }
@@ -83,7 +89,47 @@ impl Feed {
             "notes": format!("What is new in {version}"),
             "platforms": { platform: { "url": url, "signature": signer.sign(program, signed) } },
         });
-        let mut served = self.served.lock().expect("no holder panics");
-        *served = [release.to_string().into_bytes(), program.to_vec()];
+        let mut served = self.served();
+        served.feed = release.to_string().into_bytes();
+        served.update = program.to_vec();
     }
+
+    /// Says this in place of what there is.
+    pub fn say(&self, text: &str) {
+        self.served().feed = text.as_bytes().to_vec();
+    }
+
+    /// Whether connections end in the middle of an update.
+    pub fn cut(&self, cut: bool) {
+        self.served().cut = cut;
+    }
+
+    /// Whether the second half of an update is held back.
+    pub fn hold(&self, held: bool) {
+        self.served().held = held;
+    }
+
+    fn served(&self) -> MutexGuard<'_, Served> {
+        self.served.lock().expect("no holder panics")
+    }
+}
+
+fn answer(stream: &mut TcpStream, update: bool, served: &Mutex<Served>) -> std::io::Result<()> {
+    let (body, cut) = {
+        let served = served.lock().expect("no holder panics");
+        let body = if update { &served.update } else { &served.feed };
+        (body.clone(), served.cut)
+    };
+    let status = if body.is_empty() { "204 No Content" } else { "200 OK" };
+    write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len())?;
+    if !update {
+        return stream.write_all(&body);
+    }
+    let (first, second) = body.split_at(body.len() / 2);
+    stream.write_all(first)?;
+    wait::until("the update may go on", || {
+        let served = served.lock().expect("no holder panics");
+        (!served.held).then_some(())
+    });
+    if cut { Ok(()) } else { stream.write_all(second) }
 }

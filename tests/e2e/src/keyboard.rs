@@ -33,6 +33,10 @@ impl Press {
     pub const CONTROL: Self = Self::Key(37);
     /// The key that writes V.
     pub const V: Self = Self::Key(55);
+    /// Goes to the next thing in a window.
+    pub const TAB: Self = Self::Key(23);
+    /// Does what has the focus.
+    pub const ENTER: Self = Self::Key(36);
     /// The mouse's "back" button.
     pub const BACK: Self = Self::Button(8);
 }

@@ -5,6 +5,7 @@ use crate::browser::Browser;
 use crate::rig::Rig;
 use crate::screen::Screen;
 use crate::server::Server;
+use crate::session::Session;
 use crate::sound::{Device, SoundServer};
 
 /// Somebody's microphone and speaker.
@@ -45,7 +46,12 @@ impl<'r> Place<'r> {
 
     /// Somebody opens the app for the first time and joins the lobby.
     pub async fn app(&self, rig: &Rig, name: &str, headset: &Headset<'_>) -> App {
-        let app = App::open(rig, name).await;
+        self.app_in(rig, name, Session::start(rig, name), headset).await
+    }
+
+    /// The same in a session that there is already.
+    pub async fn app_in(&self, rig: &Rig, name: &str, session: Session, headset: &Headset<'_>) -> App {
+        let app = App::open_in(rig, name, session, &[]).await;
         app.come_in(&self.server.invite(), name).await;
         app.sound_as_it_is(headset.microphone.name(), headset.speaker.name()).await;
         app.enter("Lobby").await;

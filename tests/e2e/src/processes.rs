@@ -134,8 +134,16 @@ pub fn end_marked(mark: &str) {
     }
 }
 
+/// The processes that run the program in this file, not one that was there before it.
+pub fn running(program: &Path) -> Vec<u32> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    // Of a file that is gone, the system says so in its name.
+    numbers.filter(|id| fs::read_link(format!("/proc/{id}/exe")).is_ok_and(|file| file == program)).collect()
+}
+
 /// The processes that carry `mark` in their environment.
-fn marked(mark: &str) -> Vec<Pid> {
+pub fn marked(mark: &str) -> Vec<Pid> {
     let wanted = format!("{MARK}={mark}");
     let own = std::process::id();
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();

@@ -1,7 +1,7 @@
 //! One test's world: its folder, its environment, and the end of every process in it.
 
 use crate::binaries;
-use crate::processes::{MARK, Process, end_marked};
+use crate::processes::{MARK, Process, end_marked, marked};
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -93,6 +93,11 @@ impl Rig {
     /// Starts a process of this world; its log is named after it.
     pub fn start(&self, command: Command, name: &str) -> Process {
         Process::start(command, name, &self.folder.path().join("logs"))
+    }
+
+    /// All processes of this world, by their ids.
+    pub fn processes(&self) -> Vec<u32> {
+        marked(&self.mark).into_iter().map(|id| id.as_raw() as u32).collect()
     }
 
     /// The variables that give somebody a home of their own.

@@ -5,6 +5,9 @@ use crate::processes::Process;
 use crate::rig::Rig;
 use crate::wait;
 use std::process::Command;
+use zbus::blocking::Connection;
+use zbus::blocking::connection::Builder;
+use zbus::object_server::Interface;
 
 /// A desktop session; it ends when this is dropped.
 #[derive(Debug)]
@@ -34,6 +37,20 @@ impl Session {
     /// What this person's programs find in their environment.
     pub fn variables(&self) -> &[(String, String)] {
         &self.variables
+    }
+
+    /// Serves an object under a name on the message bus, until the connection is dropped.
+    ///
+    /// # Panics
+    /// When the name is taken.
+    pub fn serve(&self, name: &str, path: &str, object: impl Interface) -> Connection {
+        let bus = self.variables.iter().find(|(variable, _)| variable == "DBUS_SESSION_BUS_ADDRESS");
+        let (_, address) = bus.expect("a session has a bus");
+        Builder::address(address.as_str())
+            .and_then(|builder| builder.name(name.to_owned()))
+            .and_then(|builder| builder.serve_at(path.to_owned(), object))
+            .and_then(Builder::build)
+            .expect("the name is free")
     }
 
     /// Whether somebody serves this name on the message bus.

@@ -48,6 +48,11 @@ impl WebDriver {
         Self { process, port: ports[0] }
     }
 
+    /// The driver's process, whose children the windows are.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
     /// What the driver and its windows have logged.
     pub fn log(&self) -> String {
         self.process.log()

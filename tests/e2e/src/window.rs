@@ -71,13 +71,20 @@ impl Window {
         self.see_none(&test_id("person-popover")).await;
     }
 
-    /// Chooses devices by the names that people see, and switches everything off that changes
-    /// sound: echo cancellation, noise suppression, automatic gain, the gate, levelling, the app's sounds.
-    pub async fn sound_as_it_is(&self, microphone: &str, speaker: &str) {
+    /// Chooses devices by the names that people see.
+    pub async fn choose_devices(&self, microphone: &str, speaker: &str) {
         self.open_voice_settings().await;
         for (handle, device) in [("input-device", microphone), ("output-device", speaker)] {
             self.choose(handle, device).await;
         }
+        self.close_settings().await;
+    }
+
+    /// Chooses devices, and switches everything off that changes
+    /// sound: echo cancellation, noise suppression, automatic gain, the gate, levelling, the app's sounds.
+    pub async fn sound_as_it_is(&self, microphone: &str, speaker: &str) {
+        self.choose_devices(microphone, speaker).await;
+        self.open_voice_settings().await;
         for handle in ["echo", "noise", "gain", "levelling"] {
             self.switch_off(handle).await;
         }
@@ -168,7 +175,8 @@ impl Window {
         self.see(&test_id("input-device")).await;
     }
 
-    async fn close_settings(&self) {
+    /// Closes the settings.
+    pub async fn close_settings(&self) {
         let page = self.see("body").await;
         page.send_keys("\u{e00c}").await.expect("Escape");
         self.see_none(&test_id("settings")).await;

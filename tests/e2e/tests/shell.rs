@@ -1,8 +1,8 @@
 //! What the app is on a desktop: opened by links, once; led by other programs.
 
-use serde_json::{Value, json};
-use std::process::Output;
+use serde_json::json;
 use voicehall_test_e2e::app::App;
+use voicehall_test_e2e::control::{ctl, status};
 use voicehall_test_e2e::place::{Headset, Place};
 use voicehall_test_e2e::rig::Rig;
 use voicehall_test_e2e::server::Server;
@@ -14,19 +14,6 @@ use voicehall_test_e2e::wait;
 fn app_link(invite: &str) -> String {
     let (_, place) = invite.split_once("://").expect("an invite is a link");
     format!("voicehall://join/{}", place.replace("/join/", "/"))
-}
-
-/// Runs `voicehall-cli ctl …` as somebody.
-fn ctl(rig: &Rig, session: &Session, order: &[&str]) -> Output {
-    let mut command = session.product(rig, "voicehall-cli");
-    command.arg("ctl").args(order).output().expect("the program runs")
-}
-
-/// The same, for what the app then says of itself.
-fn status(rig: &Rig, session: &Session, order: &[&str]) -> Value {
-    let output = ctl(rig, session, &[order, &["--json"]].concat());
-    assert!(output.status.success(), "{order:?}: {}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).expect("a status is JSON")
 }
 
 /// How many of the app's windows can be seen.

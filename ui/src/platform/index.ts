@@ -2,7 +2,15 @@ import type { Platform } from './platform';
 import type { MiniDoor } from './shell';
 
 export * from './platform';
-export type { MiniContent, MiniDoor, Shell, ShellEvent, ShellFacts, UpdateProblem } from './shell';
+export type {
+  MiniContent,
+  MiniDoor,
+  NotifiedPlace,
+  Shell,
+  ShellEvent,
+  ShellFacts,
+  UpdateProblem,
+} from './shell';
 
 /** The place this interface runs in. Each place is a chunk of its own: only one is loaded. */
 export async function loadPlatform(): Promise<Platform> {

@@ -9,7 +9,8 @@ export interface Shell {
   facts(): Promise<ShellFacts>;
   /** Starts the app with the system, or no longer. Rejects where the system refuses. */
   setAutostart(enabled: boolean): Promise<void>;
-  notify(title: string, body: string): void;
+  /** Shows a notification. A click on it brings the window, and the place back as an event. */
+  notify(title: string, body: string, place: NotifiedPlace): void;
   /** Hides the window; the tray brings it back. */
   hide(): void;
   quit(): void;
@@ -24,6 +25,15 @@ export interface Shell {
   lookForUpdate(): Promise<UpdateFound>;
   /** Fetches what was found and puts it in place, for the next start. Rejects as above. */
   installUpdate(onProgress: (progress: UpdateProgress) => void): Promise<void>;
+  /** Ends the app and starts what was installed. Rejects as above. */
+  restartUpdated(): Promise<void>;
+}
+
+/** What a notification is about: a channel of a server. */
+export interface NotifiedPlace {
+  base: string;
+  guild: string;
+  channel: string;
 }
 
 export type UpdateFound =
@@ -63,6 +73,7 @@ export type KeychainLack = 'unanswered' | 'absent' | 'locked' | 'late' | 'refuse
 /** What the desktop tells. */
 export type ShellEvent =
   | { type: 'toggleMute' | 'toggleDeaf' | 'leave' | 'closing' }
+  | { type: 'notified'; place: NotifiedPlace }
   | { type: 'tray'; present: boolean }
   | { type: 'control'; id: number; request: ControlRequest };
 
@@ -85,7 +96,7 @@ export function createShell(): Shell {
     present: (presence) => tell('shell_present', { presence }),
     facts: () => invoke<ShellFacts>('shell_facts'),
     setAutostart: (enabled) => invoke('shell_autostart', { enabled }),
-    notify: (title, body) => tell('shell_notify', { notification: { title, body } }),
+    notify: (title, body, place) => tell('shell_notify', { notification: { title, body, place } }),
     hide: () => tell('shell_hide'),
     quit: () => tell('shell_quit'),
     openMini: () => tell('mini_open'),
@@ -94,6 +105,7 @@ export function createShell(): Shell {
     lookForUpdate: () => invoke<UpdateFound>('update_look'),
     installUpdate: (onProgress) =>
       invoke('update_install', { channel: new Channel<UpdateProgress>(onProgress) }),
+    restartUpdated: () => invoke('update_restart'),
     onEvent: (callback) => {
       void listen<ShellEvent>('shell', ({ payload }) => callback(payload));
     },

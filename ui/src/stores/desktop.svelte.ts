@@ -5,7 +5,7 @@ import type {
   Message,
   UserId,
 } from '../bindings/protocol';
-import type { MiniContent, Shell, ShellEvent, ShellFacts } from '../platform';
+import type { MiniContent, NotifiedPlace, Shell, ShellEvent, ShellFacts } from '../platform';
 import { t } from '../strings';
 import type { App } from './app.svelte';
 import type { Call } from './call';
@@ -36,7 +36,7 @@ export class Desktop {
     private readonly app: App,
     private readonly shell: Shell,
   ) {
-    this.updates = new Updates(shell);
+    this.updates = new Updates(shell, () => this.app.settings.flush());
   }
 
   /** Called once, when the settings are loaded. */
@@ -75,6 +75,7 @@ export class Desktop {
       occupants.map(({ member }) => member.user),
       server,
       name,
+      { base: server.base, guild: guildId, channel },
     );
     const { selfMute, selfDeaf } = this.app.settings.current;
     const content: MiniContent = {
@@ -96,9 +97,11 @@ export class Desktop {
     if (!this.app.settings.current.notifyMessages || document.hasFocus()) return;
     const guild = server.guilds.find((guild) => channelOf(guild, message.channel));
     const author = guild && memberOf(guild, message.author)?.user.name;
-    const channel = guild && channelOf(guild, message.channel)?.name;
+    if (!guild) return;
+    const channel = channelOf(guild, message.channel)?.name;
     const title = t.desktop.messageTitle(author ?? t.text.unknownAuthor, channel ?? '');
-    this.shell.notify(title, message.text);
+    const place = { base: server.base, guild: guild.id, channel: message.channel };
+    this.shell.notify(title, message.text, place);
   }
 
   /** Starts the app with the system, or no longer. */
@@ -127,13 +130,18 @@ export class Desktop {
     this.facts = (await this.shell.facts().catch(() => null)) ?? this.facts;
   }
 
-  #announce(users: readonly { id: UserId; name: string }[], server: Server, channel: string): void {
+  #announce(
+    users: readonly { id: UserId; name: string }[],
+    server: Server,
+    channel: string,
+    place: NotifiedPlace,
+  ): void {
     const before = this.#company;
     this.#company = new Set(users.map(({ id }) => id));
     if (!before || !this.app.settings.current.notifyJoins || document.hasFocus()) return;
     for (const { id, name } of users) {
       if (id !== server.user?.id && !before.has(id)) {
-        this.shell.notify(channel, t.desktop.joined(name));
+        this.shell.notify(channel, t.desktop.joined(name), place);
       }
     }
   }
@@ -152,6 +160,9 @@ export class Desktop {
       case 'closing':
         this.closing = true;
         break;
+      case 'notified':
+        this.#goTo(event.place);
+        break;
       case 'tray':
         this.facts = { ...this.facts, tray: event.present };
         // A tray that comes now has to be told what to show.
@@ -161,6 +172,13 @@ export class Desktop {
         void this.#obey(event.request).then((answer) => this.shell.answer(event.id, answer));
         break;
     }
+  }
+
+  /** Shows the channel that a notification was about, if it is still there. */
+  #goTo({ base, guild: id, channel }: NotifiedPlace): void {
+    const server = this.app.accountAt(base);
+    const guild = server?.guild(id);
+    if (server && guild && channelOf(guild, channel)) this.app.select(server, id, channel);
   }
 
   async #obey(request: ControlRequest): Promise<ControlAnswer> {

@@ -14,7 +14,11 @@ const PROBLEMS: readonly unknown[] = ['unconfigured', 'packaged', 'inCall', 'sig
 export class Updates {
   state = $state.raw<UpdateState>({ phase: 'unasked' });
 
-  constructor(private readonly shell: Pick<Shell, 'lookForUpdate' | 'installUpdate'>) {}
+  constructor(
+    private readonly shell: Pick<Shell, 'lookForUpdate' | 'installUpdate' | 'restartUpdated'>,
+    /** Keeps what is still to be saved. */
+    private readonly save: () => Promise<void>,
+  ) {}
 
   async look(): Promise<void> {
     this.state = { phase: 'looking' };
@@ -27,7 +31,8 @@ export class Updates {
 
   async install(): Promise<void> {
     if (this.state.phase !== 'newer') return;
-    const { version } = this.state;
+    const found = this.state;
+    const { version } = found;
     this.state = { phase: 'fetching', version, share: null };
     await this.#attempt(async () => {
       await this.shell.installUpdate(({ fetched, total }) => {
@@ -35,13 +40,28 @@ export class Updates {
         this.state = { phase: 'fetching', version, share: total ? fetched / total : null };
       });
       this.state = { phase: 'ready' };
-    });
+    }, found);
   }
 
-  async #attempt(act: () => Promise<void>): Promise<void> {
+  /** Ends the app and starts what was installed. */
+  async restart(): Promise<void> {
+    const ready = this.state;
+    if (ready.phase !== 'ready') return;
+    await this.#attempt(async () => {
+      await this.save().catch(() => undefined);
+      await this.shell.restartUpdated();
+    }, ready);
+  }
+
+  /** Where a call is in the way, things stay as they were before, and go on when it is over. */
+  async #attempt(act: () => Promise<void>, before: UpdateState | null = null): Promise<void> {
     try {
       await act();
     } catch (error) {
+      if (error === 'inCall' && before) {
+        this.state = before;
+        return;
+      }
       const problem = (PROBLEMS.includes(error) ? error : 'failed') as UpdateProblem;
       this.state = { phase: 'problem', problem };
     }

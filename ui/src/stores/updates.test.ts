@@ -7,19 +7,25 @@ async function refuse(why: unknown): Promise<never> {
   throw await Promise.resolve(why);
 }
 
-/** What there is to see, one after another, when somebody looks and installs. */
-async function seen(shell: Partial<ConstructorParameters<typeof Updates>[0]>) {
+type PlayedShell = ConstructorParameters<typeof Updates>[0];
+
+const NEWER = { phase: 'newer', version: '2.0.0', notes: 'New' };
+
+/** What there is to see, one after another, when somebody looks, installs and starts again. */
+async function seen(shell: Partial<PlayedShell>, save = () => Promise.resolve()) {
   const states: UpdateState[] = [];
-  const updates = new Updates({
+  const played: PlayedShell = {
     lookForUpdate: () => Promise.resolve({ found: 'newer', version: '2.0.0', notes: 'New' }),
     installUpdate: (onProgress) => {
       onProgress({ fetched: 1, total: 4 });
       states.push(updates.state);
       return Promise.resolve();
     },
+    restartUpdated: () => Promise.resolve(),
     ...shell,
-  });
-  for (const step of [() => updates.look(), () => updates.install()]) {
+  };
+  const updates = new Updates(played, save);
+  for (const step of [() => updates.look(), () => updates.install(), () => updates.restart()]) {
     const done = step();
     states.push(updates.state);
     await done;
@@ -32,7 +38,7 @@ describe('updates', () => {
   it('are found, fetched and ready', async () => {
     expect(await seen({})).toEqual([
       { phase: 'looking' },
-      { phase: 'newer', version: '2.0.0', notes: 'New' },
+      NEWER,
       { phase: 'fetching', version: '2.0.0', share: 0.25 },
       { phase: 'ready' },
     ]);
@@ -49,6 +55,25 @@ describe('updates', () => {
   ])('fail with %s', async (error, problem) => {
     const states = await seen({ lookForUpdate: () => refuse(error) });
     expect(states.at(-1)).toEqual({ phase: 'problem', problem });
+  });
+
+  it('wait for the end of a call that came meanwhile', async () => {
+    expect((await seen({ installUpdate: () => refuse('inCall') })).at(-1)).toEqual(NEWER);
+    const states = await seen({ restartUpdated: () => refuse('inCall') });
+    expect(states.at(-1)).toEqual({ phase: 'ready' });
+  });
+
+  it.each([
+    ['is saved', () => Promise.resolve()],
+    ['cannot be saved', () => refuse(new Error('?'))],
+  ])('start when what was chosen %s', async (_, save) => {
+    const done: string[] = [];
+    const restartUpdated = () => Promise.resolve(done.push('restarted')).then(() => undefined);
+    await seen({ restartUpdated }, () => {
+      done.push('saved');
+      return save();
+    });
+    expect(done).toEqual(['saved', 'restarted']);
   });
 
   it('with a wrong signature are refused', async () => {

@@ -427,6 +427,7 @@ export const strings: Strings = {
     install: 'Laden und installieren',
     fetching: (version) => `Version ${version} wird geladen …`,
     ready: 'Das Update ist installiert. Es läuft, sobald Voicehall neu startet.',
+    restart: 'Jetzt neu starten',
     problems: {
       unconfigured:
         'Diese Version sucht keine Updates. Du bekommst sie dort, woher du Voicehall hast.',

@@ -427,6 +427,7 @@ export const strings = {
     install: 'Download and install',
     fetching: (version: string) => `Downloading version ${version} …`,
     ready: 'The update is installed. It runs when Voicehall starts again.',
+    restart: 'Restart now',
     problems: {
       unconfigured: 'This build has no feed for updates. You get them where you got Voicehall.',
       packaged: 'Your system’s package manager installed Voicehall and keeps it up to date.',

@@ -114,6 +114,8 @@ pub(crate) struct Quality {
     pub received: u64,
     pub lost: u64,
     pub payload_bytes: u64,
+    /// How often samples were lost at the microphone or missing at the speaker, since each was opened.
+    pub glitches: u64,
     pub jitter: Duration,
     pub buffer: Duration,
     /// Voice in one packet sent.
@@ -284,7 +286,14 @@ impl Media {
         quality.jitter = receiver.jitter();
         quality.packet = self.desk.sender().packet();
         quality.delays = self.delays();
+        quality.glitches = self.glitches();
         Some(quality)
+    }
+
+    fn glitches(&self) -> u64 {
+        let microphone = self.microphone.as_ref().and_then(Microphone::status);
+        let speaker = self.speaker.as_ref().and_then(Speaker::status);
+        microphone.into_iter().chain(speaker).map(StreamStatus::glitches).sum()
     }
 
     fn delays(&self) -> OwnDelays {

@@ -3,13 +3,12 @@
 //! Appends its figures to the file given as its last argument, one JSON object a line.
 
 use serde_json::{Value, json};
-use std::fs::{self, File};
-use std::io::Write;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use voicehall_protocol::PROTOCOL_VERSION;
 use voicehall_protocol::gateway::{ClientMessage, GATEWAY_PATH, ServerMessage};
 use voicehall_protocol::rest::{GuestRequest, SignedIn};
 use voicehall_protocol::voice::{Fingerprint, JOIN_PATH, JoinRequest};
+use voicehall_test_e2e::figures::Figures;
 use voicehall_test_e2e::keyboard::{Game, Keyboard, Press};
 use voicehall_test_e2e::measure::{delays_ms, median};
 use voicehall_test_e2e::place::{Headset, Place};
@@ -17,6 +16,7 @@ use voicehall_test_e2e::quality::pesq;
 use voicehall_test_e2e::rig::Rig;
 use voicehall_test_e2e::speech::{Speech, Voice, speak};
 use voicehall_test_e2e::spurts::Spurts;
+use voicehall_test_e2e::usage;
 use voicehall_test_e2e::window::Window;
 
 /// Calls measured: the delay of one differs from that of the next.
@@ -28,27 +28,12 @@ const PRESSES: usize = 60;
 /// How long an idle call is watched.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// The processes of the app: its own and its webview's.
-const APP_PROCESSES: &[&str] = &["voicehall", "WebKitWebProces", "WebKitNetworkPr"];
-
-struct Figures(File);
-
-impl Figures {
-    fn add(&mut self, name: &str, value: f32, unit: &str, goal: Value) {
-        let figure = json!({ "name": name, "value": value, "unit": unit, "goal": goal });
-        println!("{figure}");
-        writeln!(self.0, "{figure}").expect("the figures can be written");
-    }
-}
-
 #[tokio::main]
 async fn main() {
-    let path = std::env::args().next_back().expect("the file for the figures is given");
-    let file = File::options().create(true).append(true).open(path).expect("the figures can be written");
-    let mut figures = Figures(file);
+    let mut figures = Figures::of_arguments();
     let rig = Rig::new();
     let place = Place::new(&rig);
-    let server_mb = proportional_mb(&[place.server.process().id()]);
+    let server_mb = usage::memory_mb(&[place.server.process().id()]);
     figures.add("call.server_idle_mb", server_mb, "MB", json!(30));
     figures.add("call.join_bytes", join_bytes(&place).await as f32, "bytes", json!(1000));
 
@@ -173,47 +158,9 @@ async fn join_ms(window: &Window) -> f32 {
 
 /// CPU and memory of the app in a call in which nobody speaks.
 fn idle(figures: &mut Figures, rig: &Rig) {
-    let processes = app_processes(rig);
-    let (before, started) = (cpu_s(&processes), Instant::now());
-    std::thread::sleep(IDLE);
-    let cpu = (cpu_s(&processes) - before) / started.elapsed().as_secs_f32() * 100.0;
-    figures.add("call.app_idle_cpu_pct", cpu, "%", Value::Null);
-    figures.add("call.app_mb", proportional_mb(&processes), "MB", Value::Null);
-}
-
-/// The rig's processes that make up the app.
-fn app_processes(rig: &Rig) -> Vec<u32> {
-    let own = rig.path("").to_string_lossy().into_owned();
-    let numbers = fs::read_dir("/proc").expect("there is /proc").flatten();
-    let numbers = numbers.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    numbers
-        .filter(|id| {
-            let name = fs::read_to_string(format!("/proc/{id}/comm")).unwrap_or_default();
-            let environment = fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
-            APP_PROCESSES.contains(&name.trim()) && String::from_utf8_lossy(&environment).contains(&own)
-        })
-        .collect()
-}
-
-/// CPU time that processes have used, in seconds.
-fn cpu_s(processes: &[u32]) -> f32 {
-    const TICKS_PER_S: f32 = 100.0;
-    let ticks = |id: &u32| -> Option<f32> {
-        let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-        // Counted after the name, which may hold spaces: user time is field 14, system time 15.
-        let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-        Some(fields[11].parse::<f32>().ok()? + fields[12].parse::<f32>().ok()?)
-    };
-    processes.iter().filter_map(ticks).sum::<f32>() / TICKS_PER_S
-}
-
-/// Memory of processes in MB (PSS: what they share is divided among those who share it).
-fn proportional_mb(processes: &[u32]) -> f32 {
-    let kilobytes = |id: &u32| -> Option<f32> {
-        let text = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).ok()?;
-        text.lines().find_map(|line| line.strip_prefix("Pss:")?.trim().trim_end_matches(" kB").parse().ok())
-    };
-    processes.iter().filter_map(kilobytes).sum::<f32>() / 1024.0
+    let processes = usage::processes(rig, usage::APP);
+    figures.add("call.app_idle_cpu_pct", usage::cpu_pct(&processes, IDLE), "%", Value::Null);
+    figures.add("call.app_mb", usage::memory_mb(&processes), "MB", Value::Null);
 }
 
 /// Bytes of the four messages of a voice join, both ways: gateway request and ticket, join and
