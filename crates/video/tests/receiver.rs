@@ -162,6 +162,32 @@ fn a_key_frame_on_a_thin_line_is_waited_for() {
 }
 
 #[test]
+fn a_key_frame_with_a_hole_is_asked_for_anew() {
+    let start = Instant::now();
+    let mut receiver = Receiver::new(&ReceiverConfig { codec: Codec::H264, delay_min: ms(10) }, start);
+    let payloads: [&[u8]; 3] =
+        [&[0x67, 0x42, 0xc0, 0x1f, 0x95, 0xa0, 0x14, 0x01, 0x6e], &[0x7c, 0x85, 1], &[0x7c, 0x45, 1]];
+    // Packet 1 never comes, whoever is asked.
+    for (sequence, payload) in [0, 2, 3].into_iter().zip(payloads) {
+        let packet = IncomingPacket {
+            sequence,
+            timestamp: 0,
+            source: 1,
+            marker: sequence == 3,
+            retransmitted: false,
+            payload,
+        };
+        receiver.insert(start, &packet);
+    }
+    let asked = (0..100).map(|tick| start + ms(10 * tick)).find(|now| {
+        assert!(receiver.poll_frame(*now).is_none());
+        receiver.poll_feedback(*now, &mut Vec::new())
+    });
+    let asked = asked.expect("a key frame is asked for") - start;
+    assert!(asked >= ms(200) && asked <= ms(500), "{asked:?}");
+}
+
+#[test]
 fn padding_fills_its_place_and_is_no_frame() {
     let now = Instant::now();
     let mut receiver = Receiver::new(&ReceiverConfig { codec: Codec::H264, delay_min: ms(10) }, now);

@@ -2,7 +2,7 @@
 
 use crate::{ContentHint, EncodedFrame, EncoderConfig, PictureRef, Rate, Size, VideoEncoder, VideoError};
 use libaom_sys as sys;
-use std::ffi::{c_int, c_uint};
+use std::ffi::{c_int, c_uint, c_ulong};
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
@@ -140,8 +140,8 @@ impl VideoEncoder for Av1Encoder {
                 &raw mut *self.context,
                 &raw const image,
                 ticks,
-                (CLOCK_HZ / self.frame_rate).into(),
-                flags.into(),
+                (CLOCK_HZ / self.frame_rate) as c_ulong,
+                flags as sys::aom_enc_frame_flags_t,
             )
         };
         if code != sys::AOM_CODEC_OK {

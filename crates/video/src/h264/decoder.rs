@@ -4,7 +4,7 @@ use super::nal::{self, nal_units};
 use super::sps::SequenceParameters;
 use crate::{Picture, PictureRef, Plane, Size, VideoDecoder, VideoError};
 use openh264_sys2 as sys;
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_int, c_long, c_void};
 use std::ptr::{self, NonNull};
 
 /// One decoder. It conceals nothing: a damaged frame is an error, and shown are whole ones only.
@@ -21,11 +21,11 @@ impl H264Decoder {
     /// # Errors
     /// [`VideoError::CodecSetup`] when the library fails.
     pub fn new() -> Result<Self, VideoError> {
-        let setup = |code: i64| VideoError::CodecSetup { codec: "H.264", code: code as i32 };
+        let setup = |code: c_long| VideoError::CodecSetup { codec: "H.264", code: code as i32 };
         let mut library = ptr::null_mut();
         // SAFETY: writes the decoder's address, and null when it fails.
         let code = unsafe { sys::source::APILoader::WelsCreateDecoder(&raw mut library) };
-        let library = NonNull::new(library).ok_or(setup(i64::from(code)))?;
+        let library = NonNull::new(library).ok_or(setup(code))?;
         // From here on the destructor gives the decoder back.
         let decoder = Self { library };
         let mut parameters = sys::SDecodingParam::default();
@@ -40,7 +40,7 @@ impl H264Decoder {
         let call = decoder.functions().Initialize.ok_or(MISSING)?;
         // SAFETY: the decoder lives, and the parameters are only read.
         let code = unsafe { call(decoder.library.as_ptr(), &raw const parameters) };
-        if code == 0 { Ok(decoder) } else { Err(setup(code as i64)) }
+        if code == 0 { Ok(decoder) } else { Err(setup(code)) }
     }
 
     fn functions(&self) -> &sys::ISVCDecoderVtbl {

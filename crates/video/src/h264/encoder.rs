@@ -1,7 +1,6 @@
 //! A thin safe wrapper around OpenH264's encoder: constrained baseline, one spatial layer.
 
 use super::nal;
-use crate::frame::plane_sizes;
 use crate::{ContentHint, EncodedFrame, EncoderConfig, PictureRef, Rate, Size, VideoEncoder, VideoError};
 use openh264_sys2 as sys;
 use std::ffi::{c_int, c_void};
@@ -157,7 +156,6 @@ impl VideoEncoder for H264Encoder {
             checked("key frame", code)?;
         }
         let planes = picture.planes();
-        debug_assert!(plane_sizes(self.size).iter().all(|size| size.is_allowed()));
         let mut source = sys::SSourcePicture {
             iColorFormat: sys::videoFormatI420,
             iPicWidth: self.size.width as c_int,

@@ -78,11 +78,13 @@ impl MissingPackets {
         self.list.drain(..end);
     }
 
-    /// Forgets everything that has been missing since before `since`, and returns how many.
-    pub(super) fn give_up(&mut self, since: Instant) -> usize {
+    /// Forgets everything that has been missing since before `since`; returns how many, and the last
+    /// of them.
+    pub(super) fn give_up(&mut self, since: Instant) -> (usize, Option<i64>) {
         let before = self.list.len();
+        let last = self.list.iter().rfind(|missing| missing.noticed <= since).map(|missing| missing.sequence);
         self.list.retain(|missing| missing.noticed > since);
-        before - self.list.len()
+        (before - self.list.len(), last)
     }
 
     /// The first that is known to be missing, and since when.

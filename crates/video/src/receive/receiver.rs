@@ -251,6 +251,7 @@ impl Receiver {
             self.floor = sequence;
         } else if !self.missing.note(newest + 1, sequence, now) {
             self.stats.packets_lost += (sequence - newest - 1) as u64;
+            self.key_starts.clear();
             self.wait_for_key();
         } else {
             self.missing.arrived(sequence, false, now);
@@ -290,8 +291,10 @@ impl Receiver {
         if self.flowing && self.skip_discardable() {
             return self.find_frame(now);
         }
-        self.stats.packets_lost +=
-            now.checked_sub(limit).map_or(0, |since| self.missing.give_up(since)) as u64;
+        let (lost, last) = now.checked_sub(limit).map_or((0, None), |since| self.missing.give_up(since));
+        self.stats.packets_lost += lost as u64;
+        // A key frame with a hole will never be whole.
+        self.key_starts.retain(|start| last.is_none_or(|last| *start > last));
         self.wait_for_key();
         None
     }
