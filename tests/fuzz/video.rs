@@ -20,7 +20,8 @@ pub fn payloads(data: &[u8]) {
         // What is refused at once never makes a frame.
         assert!(inspect(codec, data).is_some() || alone.is_err());
         let (first, second) = data.split_at(data.len() / 2);
-        drop(Depacketizer::new(codec).join([first, second], &mut joined));
+        let both = Depacketizer::new(codec).join([first, second], &mut joined);
+        assert!(both.is_err() || joined.len() <= 8 * data.len());
         let mut cut = Vec::new();
         let packetized = Packetizer::new(codec).packetize(data, 16, |payload, last| {
             assert!(payload.len() <= 16);

@@ -189,7 +189,7 @@ fn bitrate(size: Size, frame_rate: u32, source: &Source) -> u32 {
     let per_picture = match source.content {
         ContentHint::Motion => 64_000.0 * (pixels / 921_600.0).powf(0.8),
         // Pictures of text change seldom, and then all at once.
-        ContentHint::Detail => 120_000.0 * (pixels / 921_600.0).powf(0.9),
+        ContentHint::Detail => 60_000.0 * (pixels / 921_600.0).powf(0.9),
     };
     let pictures = 30.0 * (f64::from(frame_rate) / 30.0).powf(0.7);
     ((per_picture * pictures) as u32).max(BITRATE_MIN)

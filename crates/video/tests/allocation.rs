@@ -1,7 +1,5 @@
 //! What runs for every packet neither allocates nor frees, once it has met frames as large.
 
-mod line;
-
 use std::time::{Duration, Instant};
 use voicehall_test_allocation::count;
 use voicehall_video::{Codec, H264Packetizer, IncomingPacket, Receiver, ReceiverConfig};
@@ -27,7 +25,7 @@ fn packets_are_made_and_put_together_without_allocating() {
         packetizer.packetize(frame, 1100, |payload, marker| {
             let packet = IncomingPacket {
                 sequence,
-                timestamp: number * line::FRAME_TICKS,
+                timestamp: number * 3000,
                 source: 1,
                 marker,
                 retransmitted: false,

@@ -6,6 +6,9 @@ use std::time::Instant;
 /// How many sequence numbers are held at most: two seconds of 10 Mb/s. A key frame must fit.
 pub(super) const PACKETS_MAX: i64 = 2048;
 
+/// What is set aside for a payload: as much as a packet of the protocol holds.
+const PAYLOAD_BYTES: usize = 1200;
+
 /// A video packet as it came from the network, or out of a retransmission.
 #[derive(Debug, Clone, Copy)]
 pub struct IncomingPacket<'a> {
@@ -69,7 +72,10 @@ pub(super) struct Packets {
 
 impl Packets {
     pub(super) fn new() -> Self {
-        Self { ring: (0..PACKETS_MAX).map(|_| None).collect(), free: Vec::new() }
+        Self {
+            ring: (0..PACKETS_MAX).map(|_| None).collect(),
+            free: Vec::with_capacity(PACKETS_MAX as usize),
+        }
     }
 
     pub(super) fn get(&self, sequence: i64) -> Option<&Stored> {
@@ -85,7 +91,7 @@ impl Packets {
         kind: Option<PayloadKind>,
     ) {
         self.clear(index(sequence));
-        let mut payload = self.free.pop().unwrap_or_default();
+        let mut payload = self.free.pop().unwrap_or_else(|| Vec::with_capacity(PAYLOAD_BYTES));
         payload.clear();
         payload.extend_from_slice(packet.payload);
         self.ring[index(sequence)] = Some(Stored {

@@ -9,11 +9,11 @@ use super::unwrap_near;
 use crate::{Codec, Depacketizer, FrameContent, inspect};
 use std::time::{Duration, Instant};
 
-/// How long a missing packet is waited for, at least and at most; between them three round trips,
-/// which are two attempts. Longer is a longer halt, shorter asks for key frames that were not needed
-/// and that everybody who watches has to receive.
-const GIVE_UP_MIN: Duration = Duration::from_millis(200);
-const GIVE_UP_MAX: Duration = Duration::from_millis(500);
+/// How long a missing packet is waited for, at least and at most; between them four round trips. That
+/// is time for several attempts where questions and answers are lost too. Longer is a longer halt,
+/// shorter asks for key frames that were not needed and that everybody who watches has to receive.
+const GIVE_UP_MIN: Duration = Duration::from_millis(400);
+const GIVE_UP_MAX: Duration = Duration::from_millis(600);
 
 /// How often a key frame is asked for, until one begins. The server asks the sender less often.
 const KEY_RETRY: Duration = Duration::from_millis(250);
@@ -283,7 +283,7 @@ impl Receiver {
             return whole_key;
         }
         self.guess_tail(now);
-        let limit = (self.round_trip * 3).clamp(GIVE_UP_MIN, GIVE_UP_MAX);
+        let limit = (self.round_trip * 4).clamp(GIVE_UP_MIN, GIVE_UP_MAX);
         let (_, since) = self.missing.first()?;
         if now.saturating_duration_since(since) < limit {
             return None;

@@ -135,7 +135,7 @@ fn the_processor_is_spared_soon_and_given_more_slowly() {
     assert_eq!(run(&mut load, &mut now, 7, 0.2), 1);
     assert_eq!(run(&mut load, &mut now, 3, 0.2), 0);
     // It was too much, so it is not tried again after the same time.
-    assert_eq!(run(&mut load, &mut now, 3, 1.2), 1);
+    assert_eq!(run(&mut load, &mut now, 2, 1.2), 1);
     assert_eq!(run(&mut load, &mut now, 14, 0.2), 1);
     assert_eq!(run(&mut load, &mut now, 4, 0.2), 0);
     assert!(run(&mut load, &mut now, 3600, 5.0) == SAVINGS_MAX);
