@@ -2,8 +2,9 @@
 
 use crate::frame::plane_sizes;
 use crate::{Picture, PictureRef, Plane, Size, VideoError};
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
 /// Scales pictures; keeps its buffers from one to the next.
 #[derive(Debug, Default)]
@@ -27,13 +28,14 @@ impl Scaler {
         let sizes = plane_sizes(from).into_iter().zip(plane_sizes(to));
         for ((plane, bytes), (from, to)) in picture.planes().iter().zip(into.planes_mut()).zip(sizes) {
             let rows = gapless(plane, from, &mut self.rows);
-            let source = ImageRef::new(from.width, from.height, rows, PixelType::U8);
-            let target = Image::from_slice_u8(to.width, to.height, bytes, PixelType::U8);
+            let source = TypedImageRef::<U8>::from_buffer(from.width, from.height, rows);
+            let target = TypedImage::<U8>::from_buffer(to.width, to.height, bytes);
             let (Ok(source), Ok(mut target)) = (source, target) else {
                 return Err(VideoError::PictureSize { width: from.width, height: from.height });
             };
             self.resizer
-                .resize(&source, &mut target, &options)
+                // The untyped way compiles everything for every kind of pixel.
+                .resize_typed(&source, &mut target, &options)
                 .map_err(|_| VideoError::PictureSize { width: from.width, height: from.height })?;
         }
         Ok(())
