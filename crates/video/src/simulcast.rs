@@ -123,9 +123,9 @@ pub fn plan(source: &Source, demand: &Demand, bitrate_max: u32, savings: u8) -> 
 fn wanted_layers(source: &Source, demand: &Demand) -> [Option<(Size, u32)>; LAYERS_MAX] {
     let mut wanted = [None; LAYERS_MAX];
     for (index, size) in layer_sizes(source).enumerate() {
-        let most = if small_screen(source, index) { SMALL_SCREEN_FRAME_RATE } else { source.frame_rate };
+        let most = if small_screen(source, index) { SMALL_SCREEN_FRAME_RATE } else { u32::MAX };
         wanted[index] = demand[index]
-            .map(|frame_rate| (size, frame_rate.min(most)))
+            .map(|frame_rate| (size, frame_rate.min(most).min(source.frame_rate)))
             .filter(|(_, frame_rate)| *frame_rate > 0);
     }
     // Who wants more than there is gets the largest that there is.
