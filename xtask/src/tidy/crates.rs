@@ -10,6 +10,7 @@ pub const ALLOWED: &[(&str, &[&str])] = &[
     ("guild", &["protocol"]),
     ("sfu", &["protocol"]),
     ("audio", &[]),
+    ("video", &[]),
     ("device", &["audio"]),
     ("engine", &["audio", "device", "protocol"]),
     ("server", &["guild", "protocol", "sfu"]),

@@ -5,7 +5,7 @@ use super::tree::lines;
 use super::{Finding, Tree};
 
 /// Crates that must stay pure.
-pub const PURE: &[&str] = &["protocol", "guild", "sfu", "audio"];
+pub const PURE: &[&str] = &["protocol", "guild", "sfu", "audio", "video"];
 
 /// What they must not say, and what instead. Addresses (`SocketAddr`) and points in time
 /// (`Instant`) are plain values and welcome.
