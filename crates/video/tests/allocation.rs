@@ -1,7 +1,7 @@
 //! What runs for every packet neither allocates nor frees, once it has met frames as large.
 
 use std::time::{Duration, Instant};
-use voicehall_test_allocation::count;
+use voicehall_test_realtime::allocations;
 use voicehall_video::{Codec, H264Packetizer, IncomingPacket, Receiver, ReceiverConfig};
 
 #[test]
@@ -39,6 +39,6 @@ fn packets_are_made_and_put_together_without_allocating() {
     };
     send(0, &key);
     send(1, &key);
-    let allocations = count(|| (2..200).for_each(|number| send(number, &delta)));
+    let allocations = allocations(|| (2..200).for_each(|number| send(number, &delta)));
     assert_eq!((allocations, frames), (0, 200));
 }

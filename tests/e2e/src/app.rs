@@ -75,7 +75,8 @@ impl App {
 /// What the app finds in its environment.
 fn variables(session: &Session) -> Vec<(String, String)> {
     let mut variables = session.variables().to_vec();
-    variables.push(("VOICEHALL_LOG".to_owned(), "info,voicehall_engine=debug,voicehall_device=debug".to_owned()));
+    variables
+        .push(("VOICEHALL_LOG".to_owned(), "info,voicehall_engine=debug,voicehall_device=debug".to_owned()));
     variables.push(("NO_COLOR".to_owned(), "1".to_owned()));
     // The rig has no accessibility bus, for which GTK would wait.
     variables.push(("GTK_A11Y".to_owned(), "none".to_owned()));
