@@ -30,7 +30,7 @@ pub fn payloads(data: &[u8]) {
         });
         if packetized.is_ok() {
             let last = cut.iter().filter(|(_, last)| *last).count();
-            assert!(last <= 1 && (last == 1) == !cut.is_empty());
+            assert!(last <= 1 && (last == 1) != cut.is_empty());
         }
     }
 }

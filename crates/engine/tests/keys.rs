@@ -122,7 +122,7 @@ async fn overridden(person: &mut Person) -> bool {
 async fn mute_and_unmute(person: &mut Person) {
     for muted in [true, false] {
         person.engine.send(Command::SetMuted { muted, deafened: false }).unwrap();
-        speaks(person, !muted).await;
+        person.speaks(!muted).await;
     }
 }
 
@@ -136,33 +136,33 @@ async fn an_override_keeps_the_microphone_open_until_it_is_pressed_again_or_the_
     speaker.join(&node).await;
     speaker.sound.say(&tone(300.0, 60_000 * MS));
     press_override(&mut speaker, &keys, true).await;
-    speaks(&mut speaker, true).await;
+    speaker.speaks(true).await;
     keys.key(key("KeyV"), true);
     keys.key(key("KeyV"), false);
     mute_and_unmute(&mut speaker).await;
     press_override(&mut speaker, &keys, false).await;
-    speaks(&mut speaker, false).await;
+    speaker.speaks(false).await;
 
     let settings = AudioSettings { gate: Gate::PushToMute { release_ms: 0 }, ..raw() };
     speaker.engine.send(Command::SetAudio { settings }).unwrap();
-    speaks(&mut speaker, true).await;
+    speaker.speaks(true).await;
     press_override(&mut speaker, &keys, true).await;
     keys.key(key("KeyV"), true);
     mute_and_unmute(&mut speaker).await;
     press_override(&mut speaker, &keys, false).await;
-    speaks(&mut speaker, false).await;
+    speaker.speaks(false).await;
     keys.key(key("KeyV"), false);
-    speaks(&mut speaker, true).await;
+    speaker.speaks(true).await;
 
     // Another mode is a newer choice.
     press_override(&mut speaker, &keys, true).await;
     let settings = AudioSettings { gate: Gate::PushToTalk { release_ms: 0 }, ..raw() };
     speaker.engine.send(Command::SetAudio { settings }).unwrap();
     assert!(!overridden(&mut speaker).await);
-    speaks(&mut speaker, false).await;
+    speaker.speaks(false).await;
 
     speaker.engine.send(Command::TalkOverride { on: true }).unwrap();
-    speaks(&mut speaker, true).await;
+    speaker.speaks(true).await;
     speaker.engine.send(Command::Leave {}).unwrap();
     assert!(!overridden(&mut speaker).await);
     speaker.join(&node).await;

@@ -28,9 +28,11 @@ impl H264Decoder {
         let library = NonNull::new(library).ok_or(setup(code))?;
         // From here on the destructor gives the decoder back.
         let decoder = Self { library };
-        let mut parameters = sys::SDecodingParam::default();
-        parameters.uiTargetDqLayer = u8::MAX;
-        parameters.eEcActiveIdc = sys::ERROR_CON_DISABLE;
+        let mut parameters = sys::SDecodingParam {
+            uiTargetDqLayer: u8::MAX,
+            eEcActiveIdc: sys::ERROR_CON_DISABLE,
+            ..Default::default()
+        };
         parameters.sVideoProperty.eVideoBsType = sys::VIDEO_BITSTREAM_AVC;
         let call = decoder.functions().SetOption.ok_or(MISSING)?;
         let mut quiet: c_int = sys::WELS_LOG_QUIET;

@@ -215,8 +215,8 @@ mod tests {
 
     #[test]
     fn a_payload_tells_what_its_frame_is() {
-        let cases: [(&[u8], Option<(bool, bool)>); 8] = [
-            (&[], None),
+        let cases = [
+            (&[][..], None),
             (&[0x67, 1], Some((true, false))),
             (&[0x78, 0, 2, 0x68, 1, 0, 2, 0x67, 1], Some((true, false))),
             (&[0x78, 0, 2, 0x68, 1], Some((false, false))),
