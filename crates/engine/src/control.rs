@@ -38,7 +38,7 @@ enum Call {
     /// The join is posted.
     Joining(JoinHandle<Result<Joined, JoinError>>),
     /// The session is open.
-    Open { session: Session, figures: CallFigures, connected: bool },
+    Open { session: Session, figures: Box<CallFigures>, connected: bool },
 }
 
 struct Joined {
@@ -290,7 +290,7 @@ impl Control {
             self.media.instruct(Order::Volume { source: *source, volume: *volume });
         }
         self.media.instruct(Order::Priority(self.priority.clone()));
-        self.call = Call::Open { session, figures: CallFigures::default(), connected: false };
+        self.call = Call::Open { session, figures: Box::default(), connected: false };
     }
 
     fn connected(&mut self) {
