@@ -6,35 +6,23 @@ use voicehall_test_e2e::command_line::{CommandLine, text};
 use voicehall_test_e2e::machine::Machine;
 use voicehall_test_e2e::measure::{gains, is_silent};
 use voicehall_test_e2e::network::Network;
-use voicehall_test_e2e::quality::pesq;
+use voicehall_test_e2e::quality::{Takes, pesq};
 use voicehall_test_e2e::rig::Rig;
 use voicehall_test_e2e::server::Server;
 use voicehall_test_e2e::speech::{Voice, speak};
 use voicehall_test_e2e::wav;
 
-/// What every processing-free path must reach on a clean network.
-const PESQ_MIN: f32 = 4.2;
-
-/// A machine that stood still for longer took away what a jitter buffer on a clean network keeps ready:
-/// that take judges the machine.
-const STALL_MAX: Duration = Duration::from_millis(2);
-
-/// As many takes, if the machine stands still in all of them.
-const TAKES_MAX: usize = 5;
-
 #[test]
 fn what_one_says_another_hears_unharmed() {
-    for _ in 0..TAKES_MAX {
+    let mut takes = Takes::allowing(1);
+    while !takes.are_enough() {
         let machine = Machine::watch();
         let quality = file_to_file();
         let stalled = machine.stalled();
         println!("PESQ, file to file: {quality:.2}; the machine stood still for {stalled:.1?}");
-        if quality >= PESQ_MIN {
-            return;
-        }
-        assert!(stalled > STALL_MAX, "PESQ is {quality}, and the machine was there all the time");
+        takes.add(quality, stalled);
     }
-    panic!("in {TAKES_MAX} takes the machine was never there all the time: try again when it does less");
+    takes.judge("file to file");
 }
 
 /// PESQ of what one says from a file and another records.

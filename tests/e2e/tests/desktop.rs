@@ -3,17 +3,10 @@
 use voicehall_test_e2e::machine::Machine;
 use voicehall_test_e2e::measure::{delays_ms, gains, is_silent, median};
 use voicehall_test_e2e::place::{Headset, Place};
-use voicehall_test_e2e::quality::pesq;
+use voicehall_test_e2e::quality::{Takes, pesq};
 use voicehall_test_e2e::rig::Rig;
 use voicehall_test_e2e::sound::Recording;
 use voicehall_test_e2e::speech::{Speech, Voice, speak};
-
-/// What speech must reach on a clean network with processing off.
-const PESQ_MIN: f32 = 4.2;
-
-/// How often a sentence is said until both have heard it that well. More than once is a known
-/// shortfall: Chromium's jitter buffer still stretches words of the first sentence after a join.
-const TAKES_MAX: usize = 5;
 
 /// The figure that counts packets sent to listeners.
 const FORWARDED: &str = "voicehall_shard_voice_forwarded_total";
@@ -64,8 +57,10 @@ async fn an_app_is_heard_by_another_app_and_by_a_browser() {
 
     // Alice speaks: everybody sees it, the others hear it, she herself does not.
     let speech = speak(&rig, Voice::Alice);
-    let mut best = [0.0_f32; 2];
-    for take in 1..=TAKES_MAX {
+    // Chromium's jitter buffer stretches words, mostly of the first sentence after a join: a known
+    // shortfall.
+    let (mut app_takes, mut browser_takes) = (Takes::allowing(1), Takes::allowing(3));
+    for take in 1.. {
         let machine = Machine::watch();
         let recording = place.sound.record(&[
             &alice_set.microphone,
@@ -84,18 +79,21 @@ async fn an_app_is_heard_by_another_app_and_by_a_browser() {
         recording.run_for(0.5);
         let [said, app, browser, own] = <[Vec<f32>; 4]>::try_from(recording.stop()).expect("four tracks");
         assert!(is_silent(&own), "nobody hears themselves");
-        println!("take {take}: the machine stood still for {:.1?}", machine.stalled());
-        for (best, (track, listener)) in best.iter_mut().zip([(&app, "app"), (&browser, "Chromium")]) {
+        let stalled = machine.stalled();
+        println!("take {take}: the machine stood still for {stalled:.1?}");
+        let listeners = [(&mut app_takes, &app, "app"), (&mut browser_takes, &browser, "Chromium")];
+        for (takes, track, listener) in listeners {
             let quality = pesq(&rig, &said, track);
             let delay = median(&delays_ms(&said, track)).expect("speech was heard");
             println!("take {take}, app → {listener}: PESQ {quality:.2}, mouth to ear {delay:.0} ms");
-            *best = best.max(quality);
+            takes.add(quality, stalled);
         }
-        if best.iter().all(|quality| *quality >= PESQ_MIN) {
+        if app_takes.are_enough() && browser_takes.are_enough() {
             break;
         }
     }
-    assert!(best.iter().all(|quality| *quality >= PESQ_MIN), "app → app and Chromium: PESQ {best:.2?}");
+    app_takes.judge("app → app");
+    browser_takes.judge("app → Chromium");
 
     // All three speak at once, and each hears the two others.
     let speeches = [&speech, &speak(&rig, Voice::Bob), &speak(&rig, Voice::Carol)];
