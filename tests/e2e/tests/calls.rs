@@ -1,7 +1,6 @@
 //! Calls between `voicehall-cli`s through a real server: what is said is heard.
 
 use serde_json::{Value, json};
-use std::time::Duration;
 use voicehall_test_e2e::command_line::{CommandLine, text};
 use voicehall_test_e2e::machine::Machine;
 use voicehall_test_e2e::measure::{gains, is_silent};
