@@ -18,6 +18,9 @@ const PRIMED: &str = "voicehall_shard_primed_total";
 /// much delay it needs.
 const PRIMED_EACH: f64 = 48.0;
 
+/// Takes of which one must be heard as it was chosen.
+const VOLUME_TAKES_MAX: usize = 3;
+
 /// Somebody says all they have to say, and the last of it arrives.
 fn say(place: &Place, recording: &Recording, speech: &Speech, headset: &Headset) {
     assert!(place.sound.play(speech, &headset.microphone).wait().success());
@@ -179,21 +182,27 @@ async fn ones_volume_changes_that_one_alone() {
         for listener in [&*bob, &*dave] {
             listener.set_volume("Alice", volume).await;
         }
-        let recording = place.sound.record(&[&bob_set.speaker, &dave_set.speaker]);
-        let mut players = [
-            place.sound.play(&speeches[0], &alice_set.microphone),
-            place.sound.play(&speeches[1], &carol_set.microphone),
-        ];
-        for player in &mut players {
-            assert!(player.wait().success());
-        }
-        recording.run_for(0.5);
-        for (track, listener) in recording.stop().iter().zip(["app", "browser"]) {
-            let gains = gains(&speeches.each_ref().map(|speech| speech.samples.as_slice()), track);
-            println!("{listener}, Alice at {volume}: {gains:.2?}");
-            assert!((gains[0] - volume).abs() < 0.4, "{listener}: Alice has a gain of {}", gains[0]);
-            assert!((gains[1] - 1.0).abs() < 0.3, "{listener}: Carol has a gain of {}", gains[1]);
-        }
+        let hear = || {
+            let recording = place.sound.record(&[&bob_set.speaker, &dave_set.speaker]);
+            let mut players = [
+                place.sound.play(&speeches[0], &alice_set.microphone),
+                place.sound.play(&speeches[1], &carol_set.microphone),
+            ];
+            for player in &mut players {
+                assert!(player.wait().success());
+            }
+            recording.run_for(0.5);
+            let gains_in =
+                |track: &Vec<f32>| gains(&speeches.each_ref().map(|speech| speech.samples.as_slice()), track);
+            let heard: Vec<_> = recording.stop().iter().map(gains_in).collect();
+            println!("Alice at {volume}, heard by app and browser: {heard:.2?}");
+            heard
+        };
+        // What a machine that stands still tears apart is found with a smaller gain.
+        let as_chosen = |heard: &Vec<Vec<f32>>| {
+            heard.iter().all(|gains| (gains[0] - volume).abs() < 0.4 && (gains[1] - 1.0).abs() < 0.3)
+        };
+        assert!((0..VOLUME_TAKES_MAX).any(|_| as_chosen(&hear())), "Alice at {volume}");
     }
     drop(carol);
 }
