@@ -2,21 +2,11 @@
 
 #[path = "../../../tests/fuzz/bodies.rs"]
 mod bodies;
+#[path = "../../../tests/fuzz/seeded.rs"]
+mod seeded;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-
-fn run<S: Strategy>(cases: u32, strategy: &S, body: impl Fn(S::Value)) {
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[9; 32]);
-    let outcome = TestRunner::new_with_rng(config, rng).run(strategy, |value| {
-        body(value);
-        Ok(())
-    });
-    if let Err(error) = outcome {
-        panic!("{error}");
-    }
-}
+use seeded::run;
 
 /// Bytes that start as one of the protocols does, half of the time.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {

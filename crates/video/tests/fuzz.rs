@@ -1,22 +1,12 @@
 //! The bodies of the fuzz targets that read video, with seeded bytes and a bound.
 
+#[path = "../../../tests/fuzz/seeded.rs"]
+mod seeded;
 #[path = "../../../tests/fuzz/video.rs"]
 mod video;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-
-fn run<S: Strategy>(cases: u32, strategy: &S, body: impl Fn(S::Value)) {
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[9; 32]);
-    let outcome = TestRunner::new_with_rng(config, rng).run(strategy, |value| {
-        body(value);
-        Ok(())
-    });
-    if let Err(error) = outcome {
-        panic!("{error}");
-    }
-}
+use seeded::run;
 
 /// Bytes that start as payloads or frames do, most of the time.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {

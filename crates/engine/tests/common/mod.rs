@@ -179,15 +179,9 @@ impl Person {
     /// Waits until this person is heard to speak, or is not, as the engine itself tells it. It tells only
     /// changes, and the last one may have come while something else was waited for.
     pub async fn speaks(&mut self, wanted: bool) {
-        let source = self.source;
-        if self.speaking.contains(&source) == wanted {
-            return;
+        while self.speaking.contains(&self.source) != wanted {
+            self.event(|event| matches!(event, Event::Speaking { .. }).then_some(())).await;
         }
-        self.event(|event| match event {
-            Event::Speaking { sources } => (sources.contains(&source) == wanted).then_some(()),
-            _ => None,
-        })
-        .await;
     }
 
     pub async fn state(&mut self, wanted: impl Fn(&SessionState) -> bool) -> SessionState {
