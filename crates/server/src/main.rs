@@ -155,6 +155,8 @@ async fn serve(config: Config, data: &Path, options: Serve) -> Result<(), Failur
     let mut stop = Stop::listen()?;
     raise_file_limit();
     let server = Server::start(config, data).await?;
+    // Whoever asked for a file finds it there, and needs no second link to wonder about.
+    let shown = options.owner_link_file.is_none();
     if let Some(path) = options.owner_link_file {
         write_secret(&path, &server.link(Link::Owner).await?)?;
     }
@@ -164,7 +166,7 @@ async fn serve(config: Config, data: &Path, options: Serve) -> Result<(), Failur
     }
     server.announce()?;
     // On standard output, apart from the log: logs are kept and passed on.
-    if let Some(link) = server.owner_link() {
+    if let Some(link) = server.owner_link().filter(|_| shown) {
         println!("Open this link once, within a week, to become the owner:\n{link}");
     }
     println!("Voicehall is at {}", server.origin());

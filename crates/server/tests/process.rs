@@ -85,6 +85,20 @@ fn a_server_starts_says_where_it_is_and_stops_when_told() {
 }
 
 #[test]
+fn an_owner_link_that_goes_into_a_file_is_not_shown_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, owner) = (folder.path().join("data"), folder.path().join("owner"));
+    let mut command = program(&data);
+    command.arg("serve").arg("--owner-link-file").arg(&owner).stdout(Stdio::piped());
+    let child = command.spawn().unwrap();
+    until("the server listens", || std::fs::read(data.join("endpoint.json")).ok());
+    signal(&child, libc::SIGTERM);
+    let stdout = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+    assert!(stdout.starts_with("Voicehall is at "), "{stdout}");
+    assert!(std::fs::read_to_string(&owner).unwrap().contains("/join/"));
+}
+
+#[test]
 fn the_configuration_is_checked_and_shown() {
     let folder = tempfile::tempdir().unwrap();
     let check = |text: &str, variable: Option<(&str, &str)>| {
