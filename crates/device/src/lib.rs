@@ -1,4 +1,4 @@
-//! The edges of the operating system: microphone, speaker, keys and UI sounds.
+//! The edges of the operating system: microphone, speaker, keys, UI sounds, cameras and screens.
 //!
 //! [`NativeAudio`] opens real devices; [`VirtualAudio`] is the same door with the test, or a
 //! program without a sound card, standing behind it. Both hand out a [`Microphone`] and a
@@ -10,14 +10,16 @@
 //! between its buffers and lock-free rings and set atomics: they never lock, allocate, free, log
 //! or wait (`tests/callback.rs` asserts it). [`Microphone`] and [`Speaker`] are the other ends of
 //! those rings and belong to the media thread. Streams are opened, watched and rebuilt by a
-//! supervisor thread. Keys are heard by a thread of their own: [`keys`].
+//! supervisor thread. Keys are heard by a thread of their own: [`keys`]. So are pictures: [`capture`].
 
 mod callback;
+pub mod capture;
 mod choice;
 pub mod keys;
 mod microphone;
 mod native;
 pub mod realtime;
+pub mod share_sound;
 mod sounds;
 mod speaker;
 mod status;

@@ -11,7 +11,7 @@ pub const ALLOWED: &[(&str, &[&str])] = &[
     ("sfu", &["protocol"]),
     ("audio", &[]),
     ("video", &[]),
-    ("device", &["audio"]),
+    ("device", &["audio", "video"]),
     ("engine", &["audio", "device", "protocol"]),
     ("server", &["guild", "protocol", "sfu"]),
     ("cli", &["engine", "protocol"]),

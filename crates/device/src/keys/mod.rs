@@ -30,6 +30,8 @@ pub use key::{Key, MOUSE_BUTTON_MAX, MOUSE_BUTTON_MIN, UnknownKey};
 pub use matcher::{BINDINGS_MAX, Binding, COMBINATION_KEYS_MAX, Combination, KeyMatcher};
 pub use native::NativeKeys;
 pub use virtual_keys::VirtualKeys;
+#[cfg(target_os = "linux")]
+pub(crate) use x11::is_wayland;
 
 /// What a key can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -291,7 +291,7 @@ fn system(error: rustix::io::Errno) -> X11Error {
 }
 
 /// Whether windows are shown by a Wayland compositor, which lets X11 hear what X11 programs do alone.
-pub(super) fn is_wayland() -> bool {
+pub(crate) fn is_wayland() -> bool {
     let session = std::env::var_os("XDG_SESSION_TYPE").is_some_and(|kind| kind == "wayland");
     session || std::env::var_os("WAYLAND_DISPLAY").is_some_and(|display| !display.is_empty())
 }
