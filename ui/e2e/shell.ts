@@ -148,8 +148,13 @@ export class PlayedShell {
   /** The desktop opens a link with the app that runs. */
   open(link: string): void {
     this.#link = link;
+    this.tell({ type: 'link' });
+  }
+
+  /** Lets the desktop say something. */
+  tell(payload: { type: string } & Record<string, unknown>, name = 'shell'): void {
     for (const [event, id] of this.#listeners) {
-      if (event === 'shell') this.#call(id, { event, id, payload: { type: 'link' } });
+      if (event === name) this.#call(id, { event, id, payload });
     }
   }
 

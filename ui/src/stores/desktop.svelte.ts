@@ -178,7 +178,7 @@ export class Desktop {
   #goTo({ base, guild: id, channel }: NotifiedPlace): void {
     const server = this.app.accountAt(base);
     const guild = server?.guild(id);
-    if (server && guild && channelOf(guild, channel)) this.app.select(server, id, channel);
+    if (server && guild && channelOf(guild, channel)) this.app.arrive(server, guild, channel);
   }
 
   async #obey(request: ControlRequest): Promise<ControlAnswer> {
