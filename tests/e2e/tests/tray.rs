@@ -174,7 +174,8 @@ async fn what_was_chosen_a_moment_before_the_end_is_kept_however_the_app_ends() 
     assert_eq!(status(&rig, &session, &["mute", "off"])["muted"], false);
     windows.close(window);
     assert!(app.wait().success());
-    let kept: Value = serde_json::from_slice(&std::fs::read(&file).expect("there are settings")).expect("whole");
+    let kept: Value =
+        serde_json::from_slice(&std::fs::read(&file).expect("there are settings")).expect("whole");
     assert_eq!(kept["selfMute"], false);
 }
 

@@ -77,10 +77,11 @@ export class Desktop {
       name,
       { base: server.base, guild: guildId, channel },
     );
-    const { selfMute, selfDeaf } = this.app.settings.current;
+    const { selfMute, selfDeaf, language } = this.app.settings.current;
     const content: MiniContent = {
       channel: name,
       theme: document.documentElement.dataset['theme'] ?? 'dark',
+      language,
       muted: selfMute || selfDeaf,
       talkOverride: this.app.voice.override.on,
       people: occupants.map(({ state, member }) => ({
