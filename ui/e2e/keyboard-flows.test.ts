@@ -133,6 +133,8 @@ describe('by keyboard', () => {
     await go(page.locator('[data-testid=person]').first(), 'Tab');
     await page.keyboard.press('Enter');
     await page.getByTestId('person-popover').waitFor();
+    // Past the volume, which arrows change.
+    await page.keyboard.press('Tab');
     await walk('kick');
     await page.keyboard.press('Enter');
     await press('confirm-do');
