@@ -51,13 +51,13 @@ const NEWER: Found = {
 /** The settings, once updates were looked for: the shell found this, and answers an installation so. */
 export async function updates(
   stage: Stage,
-  found: Found | 'signature',
+  found: Found | 'failed',
   install: () => Promise<null> = () => Promise.resolve(null),
 ): Promise<void> {
   stage.shell.answer = (command) => {
     if (command === 'update_install') return install();
     if (command !== 'update_look') return undefined;
-    if (found === 'signature') throw new Error(found);
+    if (found === 'failed') throw new Error(found);
     return found;
   };
   await section(stage, 'help');
@@ -136,7 +136,7 @@ export const DESKTOP_VIEWS: View[] = [
     name: 'settings updates problem',
     app: true,
     open: async (stage) => {
-      await updates(stage, 'signature');
+      await updates(stage, 'failed');
       await seeUpdates(stage, 'problem');
     },
   },

@@ -226,7 +226,12 @@ describe('by keyboard', () => {
       if (command === 'mini_act') acts.push(args['action']);
       return before(command, args);
     };
-    for (const act of ['show', 'mute', 'leave', 'close']) await press(`mini-${act}`, 'Space');
+    for (const act of ['show', 'mute', 'leave', 'close']) {
+      await press(`mini-${act}`, 'Space');
+      // A long name of the channel pushes none of them out of the window.
+      const box = await page.getByTestId(`mini-${act}`).boundingBox();
+      expect((box?.x ?? 0) + (box?.width ?? 999)).toBeLessThanOrEqual(280);
+    }
     await expect.poll(() => acts).toEqual(['show', 'mute', 'leave', 'close']);
   });
 
