@@ -9,9 +9,14 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Ends the app, as its tray does, when the system asks for it: the call is left and nothing is lost.
 pub fn end_by(app: AppHandle) {
     tauri::async_runtime::spawn(async move {
-        match asked().await {
-            Ok(()) => app.state::<Desktop>().quit(),
-            Err(error) => tracing::warn!(%error, "a signal will end the app at once"),
+        if let Err(error) = asked().await {
+            tracing::warn!(%error, "a signal will end the app at once");
+            return;
+        }
+        // Where the windows are, which are asked for their places.
+        let main = app.clone();
+        if let Err(error) = app.run_on_main_thread(move || main.state::<Desktop>().quit()) {
+            tracing::warn!(%error, "the app ends already");
         }
     });
 }

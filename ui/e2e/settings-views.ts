@@ -61,6 +61,7 @@ export const SETTINGS_VIEWS: View[] = [
     app: true,
     open: async (stage) => {
       await section(stage, 'voice');
+      stage.shell.engine({ type: 'keys', access: 'everywhere', names: {} });
       await stage.page.getByTestId('keys-mute').getByTestId('key-add').click();
       stage.shell.engine({ type: 'keysRecorded', keys: ['ControlLeft'], complete: false });
       await stage.page.getByTestId('key-recorder').getByText('Ctrl').waitFor();
