@@ -118,7 +118,7 @@ export class Desktop {
     this.closing = false;
     this.app.settings.set({ closeToTray: close });
     if (close === 'hide') this.shell.hide();
-    // What was chosen is saved a moment later, and must be before the app is gone.
+    // What was chosen is on its way to be kept, and must be there before the app is gone.
     else void this.app.settings.flush().finally(() => this.shell.quit());
   }
 
