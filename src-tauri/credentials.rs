@@ -448,9 +448,9 @@ mod tests {
         case.credentials.load().await.unwrap();
         case.credentials.save(&json!({ "a": null })).await.unwrap();
 
-        // A start later it gives nothing.
+        // A start later it gives nothing, and it is told that there is nothing of this server to come.
         let case = case.again(lacks(Lack::Locked));
-        let without_a = json!({ "b": { "token": "2" }, "c": { "token": "3" } });
+        let without_a = json!({ "a": null, "b": { "token": "2" }, "c": { "token": "3" } });
         assert_eq!(case.credentials.load().await.unwrap().logins, without_a);
         case.credentials.save(&json!({ "b": null, "c": null, "d": { "token": "4" } })).await.unwrap();
 
@@ -466,7 +466,7 @@ mod tests {
         let case = case(lacks(Lack::Locked), None);
         case.credentials.load().await.unwrap();
         case.credentials.save(&json!({ "a": null })).await.unwrap();
-        assert_eq!(case.credentials.load().await.unwrap().logins, json!({}));
+        assert_eq!(case.credentials.load().await.unwrap().logins, json!({ "a": null }));
         case.credentials.save(&login("a", "2")).await.unwrap();
         assert_eq!(case.credentials.load().await.unwrap().logins, login("a", "2"));
     }
