@@ -99,9 +99,10 @@ fn settings_load(storage: State<'_, Storage>) -> Outcome<Option<Value>> {
     storage.settings.load().map_err(text)
 }
 
-#[tauri::command(async)]
-fn settings_save(storage: State<'_, Storage>, settings: Value) -> Outcome<()> {
-    storage.settings.save(&settings).map_err(text)
+// On the main thread, as what ends the app is: what was saved before it is not overtaken.
+#[tauri::command]
+fn settings_save(storage: State<'_, Storage>, settings: Value) {
+    storage.settings.save(settings);
 }
 
 #[tauri::command]

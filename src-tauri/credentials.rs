@@ -26,6 +26,9 @@ const PATIENCE: Duration = Duration::from_millis(150);
 /// starts again.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// An app that ends waits so long for a keychain that is being written.
+const END_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// The logins, wherever they are kept.
 pub struct Credentials {
     file: Document,
@@ -52,7 +55,7 @@ enum State {
 /// What can be brought now.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Loaded {
-    /// Login by server.
+    /// Login by server; `null` for one that is gone, though the keychain that is shut may hold it.
     logins: Value,
     /// Why there may be more.
     shut: Option<Shut>,
@@ -162,6 +165,14 @@ impl Credentials {
         }
     }
 
+    /// Waits until what is being kept is kept, for an app that ends. A keychain that takes long is left
+    /// alone with it.
+    pub async fn settle(&self) {
+        if tokio::time::timeout(END_TIMEOUT, self.kept.lock()).await.is_err() {
+            tracing::warn!("the app ends while the keychain is being written");
+        }
+    }
+
     async fn answered(&self) {
         let mut state = self.state.subscribe();
         let answered = state.wait_for(|state| !matches!(state, State::Unasked | State::Asked)).await;
@@ -179,11 +190,12 @@ impl Credentials {
         Ok(Loaded { logins, shut })
     }
 
-    /// Everything that can be had. What is in a file moves into a keychain that is open.
+    /// Everything that can be had, and what is gone from where it cannot be taken. What is in a file moves
+    /// into a keychain that is open.
     async fn collect(&self, kept: &mut Option<Value>) -> Result<Option<Value>, StorageError> {
         let filed = self.file.load()?;
         if *self.state.borrow() != State::Open {
-            return Ok(filed.map(without_gone));
+            return Ok(filed);
         }
         let Some(filed) = filed else { return Ok(kept.clone()) };
         let joined = join(kept.clone(), filed);
@@ -380,7 +392,7 @@ mod tests {
         assert_eq!(credentials.lack(), Some(Lack::Unanswered));
         // Meanwhile people sign in and out.
         credentials.save(&json!({ "d": { "token": "4" }, "c": null })).await.unwrap();
-        let now = json!({ "a": { "token": "1" }, "d": { "token": "4" } });
+        let now = json!({ "a": { "token": "1" }, "c": null, "d": { "token": "4" } });
         assert_eq!(credentials.load().await.unwrap(), asked(now));
 
         let waiting = tokio::spawn({
@@ -436,9 +448,9 @@ mod tests {
         case.credentials.load().await.unwrap();
         case.credentials.save(&json!({ "a": null })).await.unwrap();
 
-        // A start later it gives nothing.
+        // A start later it gives nothing, and it is told that there is nothing of this server to come.
         let case = case.again(lacks(Lack::Locked));
-        let without_a = json!({ "b": { "token": "2" }, "c": { "token": "3" } });
+        let without_a = json!({ "a": null, "b": { "token": "2" }, "c": { "token": "3" } });
         assert_eq!(case.credentials.load().await.unwrap().logins, without_a);
         case.credentials.save(&json!({ "b": null, "c": null, "d": { "token": "4" } })).await.unwrap();
 
@@ -454,7 +466,7 @@ mod tests {
         let case = case(lacks(Lack::Locked), None);
         case.credentials.load().await.unwrap();
         case.credentials.save(&json!({ "a": null })).await.unwrap();
-        assert_eq!(case.credentials.load().await.unwrap().logins, json!({}));
+        assert_eq!(case.credentials.load().await.unwrap().logins, json!({ "a": null }));
         case.credentials.save(&login("a", "2")).await.unwrap();
         assert_eq!(case.credentials.load().await.unwrap().logins, login("a", "2"));
     }

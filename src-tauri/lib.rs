@@ -20,6 +20,7 @@ mod log;
 mod notifications;
 mod presence;
 mod redact;
+mod signals;
 mod socket;
 mod storage;
 mod tls;
@@ -72,6 +73,7 @@ pub fn run() -> ExitCode {
             app.run(|app, event| {
                 if matches!(event, RunEvent::Exit) {
                     app.state::<EngineBridge>().shut_down();
+                    app.state::<Storage>().finish();
                     if app.state::<updates::Updates>().restarts() {
                         launch::again(app);
                     }
@@ -145,6 +147,8 @@ fn serve_desktop(app: &AppHandle) {
             tracing::warn!(%error, "the tray is left as it is");
         }
     });
+    #[cfg(unix)]
+    signals::end_by(app.clone());
     #[cfg(target_os = "macos")]
     open_links_of_the_system(app);
 }

@@ -5,6 +5,9 @@
 //! Their content is the UI's; the shell only keeps it safe. A document is replaced whole or not at
 //! all, and one that cannot be read is moved aside to `….broken`, so that nothing is lost and the
 //! app starts. Files are readable by their owner alone.
+//!
+//! The UI hands the settings over with every change. The disk follows a moment later, and at the latest
+//! when the app ends.
 
 use crate::credentials::Credentials;
 use crate::keychain::Vault;
@@ -12,11 +15,16 @@ use serde_json::Value;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tempfile::NamedTempFile;
 
 /// Largest document, in bytes: the app reads no file that it would not have written.
 const DOCUMENT_BYTES_MAX: u64 = 1 << 20;
+
+/// A slider that is dragged changes many times a second; the disk need not follow.
+const WRITE_AFTER: Duration = Duration::from_millis(300);
 
 /// Why a document was not kept or not brought.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +45,7 @@ pub enum StorageError {
 /// The documents of one person on this device.
 pub struct Storage {
     /// Settings of sound, windows and the like.
-    pub settings: Document,
+    pub settings: Deferred,
     /// The login token of each server.
     pub credentials: Arc<Credentials>,
 }
@@ -46,8 +54,78 @@ impl Storage {
     /// Nothing is read or made before it is needed.
     pub fn new(folder: PathBuf, vault: Arc<dyn Vault>) -> Self {
         Self {
-            settings: Document::new(folder.join("settings.json")),
+            settings: Deferred::new(Document::new(folder.join("settings.json"))),
             credentials: Arc::new(Credentials::new(Document::new(folder.join("credentials.json")), vault)),
+        }
+    }
+
+    /// Puts everything on the disk, or into the keychain, for an app that ends.
+    pub fn finish(&self) {
+        self.settings.flush();
+        tauri::async_runtime::block_on(self.credentials.settle());
+    }
+}
+
+/// A document that changes often: it is on the disk [`WRITE_AFTER`] it was saved, or when that is asked
+/// for.
+pub struct Deferred {
+    writer: Arc<Writer>,
+    /// Wakes the thread that writes.
+    changed: SyncSender<()>,
+}
+
+struct Writer {
+    document: Document,
+    newest: Mutex<Option<Value>>,
+    /// Held from when the newest is taken until it is on the disk.
+    turn: Mutex<()>,
+}
+
+impl Deferred {
+    /// Nothing is read before it is needed. The thread that writes ends with this.
+    pub fn new(document: Document) -> Self {
+        let writer = Arc::new(Writer { document, newest: Mutex::default(), turn: Mutex::default() });
+        let (changed, changes) = mpsc::sync_channel(1);
+        let theirs = writer.clone();
+        std::thread::spawn(move || {
+            while let Ok(()) = changes.recv() {
+                std::thread::sleep(WRITE_AFTER);
+                theirs.write();
+            }
+        });
+        Self { writer, changed }
+    }
+
+    /// Takes a version, which is written soon. This waits for no disk.
+    pub fn save(&self, value: Value) {
+        *self.writer.newest.lock().expect("nothing panics while holding it") = Some(value);
+        // Where it is full, the thread wakes already.
+        let _ = self.changed.try_send(());
+    }
+
+    /// Returns when what was saved is on the disk, or cannot be.
+    pub fn flush(&self) {
+        self.writer.write();
+    }
+
+    /// The document as it was saved last: see [`Document::load`].
+    pub fn load(&self) -> Result<Option<Value>, StorageError> {
+        self.flush();
+        self.writer.document.load()
+    }
+
+    /// See [`Document::was_broken`].
+    pub fn was_broken(&self) -> bool {
+        self.writer.document.was_broken()
+    }
+}
+
+impl Writer {
+    fn write(&self) {
+        let _turn = self.turn.lock().expect("nothing panics while holding it");
+        let newest = self.newest.lock().expect("nothing panics while holding it").take();
+        if let Some(Err(error)) = newest.map(|value| self.document.save(&value)) {
+            tracing::error!(%error, "the settings are not kept");
         }
     }
 }
@@ -158,6 +236,26 @@ mod tests {
         settings.remove().unwrap();
         settings.remove().unwrap();
         assert_eq!(settings.load().unwrap(), None);
+    }
+
+    #[test]
+    fn a_deferred_document_is_on_the_disk_soon_and_at_once_when_asked() {
+        let (folder, document) = document();
+        let path = folder.path().join("not/there/yet/settings.json");
+        let on_disk = || Document::new(path.clone()).load().unwrap();
+        let settings = Deferred::new(document);
+        for round in 0..50 {
+            settings.save(json!(round));
+            settings.save(json!({ "round": round }));
+            settings.flush();
+            assert_eq!(on_disk(), Some(json!({ "round": round })));
+        }
+        settings.save(json!("read"));
+        assert_eq!(settings.load().unwrap(), Some(json!("read")));
+        settings.save(json!("left alone"));
+        while on_disk() != Some(json!("left alone")) {
+            std::thread::yield_now();
+        }
     }
 
     #[test]

@@ -34,7 +34,7 @@ async function faults(page: Page): Promise<string[]> {
 }
 
 describe('accessible, in both themes and languages, and at 200 % zoom without a sideways scroll:', () => {
-  it.each(VIEWS)('$name', async ({ app, open }) => {
+  it.each(VIEWS)('$name', async ({ app, open, dress }) => {
     // Animations would be measured half-way.
     const options = { reducedMotion: 'reduce' } as const;
     const stage = app ? await Stage.openApp(browser, options) : await Stage.open(browser, options);
@@ -43,6 +43,7 @@ describe('accessible, in both themes and languages, and at 200 % zoom without a 
     await page.evaluate(axe);
     for (const colorScheme of ['dark', 'light'] as const) {
       await page.emulateMedia({ colorScheme });
+      dress?.(stage, colorScheme);
       await page.locator(`html[data-theme=${colorScheme}]`).waitFor();
       for (const language of ['en', 'de']) {
         await speak(page, language);

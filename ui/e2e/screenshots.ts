@@ -24,12 +24,14 @@ afterAll(() => browser.close());
 
 describe.each(['dark', 'light'] as const)('%s', (colorScheme) => {
   describe.each(Object.entries(WINDOWS))('%s', (size, window) => {
-    it.each(VIEWS)('$name', async ({ name, app, open }) => {
+    it.each(VIEWS)('$name', async ({ name, app, open, dress }) => {
       const options = { ...window, colorScheme, reducedMotion: 'reduce' } as const;
       const stage = app
         ? await Stage.openApp(browser, options)
         : await Stage.open(browser, options);
       await open(stage);
+      dress?.(stage, colorScheme);
+      await stage.page.locator(`html[data-theme=${colorScheme}]`).waitFor();
       await settled(stage.page);
       const file = `${name.replaceAll(' ', '-')}.${size}.${colorScheme}.png`;
       await stage.page.screenshot({ path: join(FOLDER, file) });

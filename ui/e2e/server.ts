@@ -81,6 +81,8 @@ export class PlayedServer {
   readonly said: ClientMessage[] = [];
   /** The gateway says nothing. */
   mute = false;
+  /** The version of the protocol that it speaks. */
+  protocol = 1;
   /** Nothing answers at all. */
   down = false;
   /** Answers a REST call; none for the default answer. */
@@ -106,7 +108,7 @@ export class PlayedServer {
   ): (text: string) => void {
     this.#send = send;
     this.#close = close;
-    send({ op: 'hello', protocol: 1, heartbeatIntervalMs: 30_000 });
+    send({ op: 'hello', protocol: this.protocol, heartbeatIntervalMs: 30_000 });
     return (text) => this.#hear(JSON.parse(text) as ClientMessage, send);
   }
 

@@ -6,9 +6,11 @@ export interface View {
   /** Runs in the app rather than in a browser. */
   app: boolean;
   open: (stage: Stage) => Promise<void>;
+  /** Gives it another theme, where it does not follow the system's by itself. */
+  dress?: (stage: Stage, theme: 'dark' | 'light') => void;
 }
 
-async function section(stage: Stage, key: string, settings: object = {}): Promise<void> {
+export async function section(stage: Stage, key: string, settings: object = {}): Promise<void> {
   await stage.signedIn(settings);
   await stage.page.getByTestId('settings-open').click();
   await stage.page.getByTestId(`settings-${key}`).click();
@@ -52,6 +54,33 @@ export const SETTINGS_VIEWS: View[] = [
         changeable: true,
       });
       await stage.page.getByTestId('desktop-keys-change').scrollIntoViewIfNeeded();
+    },
+  },
+  {
+    name: 'settings key recorder',
+    app: true,
+    open: async (stage) => {
+      await section(stage, 'voice');
+      stage.shell.engine({ type: 'keys', access: 'everywhere', names: {} });
+      await stage.page.getByTestId('keys-mute').getByTestId('key-add').click();
+      stage.shell.engine({ type: 'keysRecorded', keys: ['ControlLeft'], complete: false });
+      await stage.page.getByTestId('key-recorder').getByText('Ctrl').waitFor();
+    },
+  },
+  {
+    name: 'settings microphone test',
+    app: true,
+    open: async (stage) => {
+      const gate = { mode: 'voice', threshold: 0.6, releaseMs: 300 };
+      await section(stage, 'voice', { audio: { gate } });
+      await stage.page.getByTestId('mic-playback').click();
+      const { shell } = stage;
+      shell.engine({ type: 'playback', phase: 'recording' });
+      shell.engine({ type: 'input', levelDbfs: -24, speech: 0.8, sending: true });
+      const levels = { microphoneDbfs: -38, cleanedDbfs: -41, levelledDbfs: -26, sentDbfs: -24 };
+      shell.engine({ type: 'processing', ...levels });
+      await stage.page.locator('[data-testid=mic-phase][data-phase=recording]').waitFor();
+      await stage.page.locator('dl').first().waitFor();
     },
   },
   { name: 'settings voice in a browser', app: false, open: (stage) => section(stage, 'voice') },

@@ -35,6 +35,8 @@ type Args = Record<string, unknown>;
 export class PlayedShell {
   /** Answers a command before the shell does; `undefined` leaves it to the shell. */
   answer: (command: string, args: Args) => unknown = () => undefined;
+  /** The commands of the shell, as they were called. */
+  readonly asked: string[] = [];
   /** What the engine was told. */
   readonly commands: EngineCommand[] = [];
   /** Whether a join leads to a call. */
@@ -46,6 +48,7 @@ export class PlayedShell {
   #lastSocket = 0;
   #link: string | null = null;
   readonly #listeners: [event: string, callback: number][] = [];
+  readonly #untold: [event: string, payload: object][] = [];
 
   constructor(
     private readonly page: Page,
@@ -85,6 +88,7 @@ export class PlayedShell {
   }
 
   #invoke(command: string, args: Args): unknown {
+    this.asked.push(command);
     const own = this.answer(command, args);
     if (own !== undefined) return own;
     switch (command) {
@@ -119,6 +123,7 @@ export class PlayedShell {
         return this.#takeLink();
       case 'plugin:event|listen':
         this.#listeners.push([args['event'] as string, args['handler'] as number]);
+        for (const [name, payload] of this.#untold.splice(0)) this.tell(payload, name);
         return 0;
       case 'socket_send':
         this.#sockets.get(args['id'] as number)?.(args['text'] as string);
@@ -148,9 +153,14 @@ export class PlayedShell {
   /** The desktop opens a link with the app that runs. */
   open(link: string): void {
     this.#link = link;
-    for (const [event, id] of this.#listeners) {
-      if (event === 'shell') this.#call(id, { event, id, payload: { type: 'link' } });
-    }
+    this.tell({ type: 'link' });
+  }
+
+  /** Lets the desktop say something; to a page that does not listen yet, once it does. */
+  tell(payload: object, name = 'shell'): void {
+    const listeners = this.#listeners.filter(([event]) => event === name);
+    if (listeners.length === 0) this.#untold.push([name, payload]);
+    for (const [event, id] of listeners) this.#call(id, { event, id, payload });
   }
 
   #takeLink(): string | null {

@@ -1,8 +1,9 @@
 /** Every view there is, and how to get to it: for pictures and for the check of accessibility. */
 import type { Page } from 'playwright-core';
 import type { CallStats } from '../src/bindings/protocol';
-import { ADA, BASE, voiceState, type Stage } from './fixture';
-import { door, node, OLD, several, WORK, write } from './several';
+import { DESKTOP_VIEWS } from './desktop-views';
+import { BASE, voiceState, type Stage } from './fixture';
+import { SERVER_VIEWS } from './server-views';
 import { OWN_SOURCE } from './shell';
 import { SETTINGS_VIEWS, type View } from './settings-views';
 
@@ -90,6 +91,34 @@ export const VIEWS: View[] = [
     open: async ({ page }) => {
       await page.goto(BASE);
       await page.getByTestId('invite-link').waitFor();
+    },
+  },
+  {
+    name: 'loading',
+    app: true,
+    open: async ({ page, shell }) => {
+      shell.answer = (command) =>
+        command === 'settings_load' ? new Promise(() => undefined) : undefined;
+      await page.goto(BASE);
+      await page.getByRole('status').first().waitFor();
+    },
+  },
+  {
+    name: 'invite that is over',
+    app: false,
+    open: async (stage) => {
+      stage.answer = () => ({ status: 404, body: { code: 'inviteInvalid', message: '' } });
+      await stage.page.goto(`${BASE}/join/abc`);
+      await stage.page.getByRole('alert').waitFor();
+    },
+  },
+  {
+    name: 'invite with a password',
+    app: false,
+    open: async ({ page }) => {
+      await page.goto(`${BASE}/join/abc`);
+      await page.getByTestId('join-with-password').click();
+      await page.getByTestId('join-password').waitFor();
     },
   },
   {
@@ -289,6 +318,28 @@ export const VIEWS: View[] = [
     },
   },
   {
+    name: 'delete a channel',
+    app: true,
+    open: async (stage) => {
+      await stage.signedIn();
+      await channel(stage.page, 'general').click();
+      await stage.page.getByTestId('channel-delete').click();
+      await stage.page.getByTestId('confirm').waitFor();
+    },
+  },
+  {
+    name: 'text channel that one may only read',
+    app: true,
+    open: async (stage) => {
+      const before = stage.guilds[0];
+      const roles = [{ id: '1', name: 'everyone', permissions: 1 }];
+      if (before) stage.guilds = [{ ...before, owner: '102', roles }];
+      await stage.signedIn();
+      await channel(stage.page, 'general').click();
+      await stage.page.locator('[data-testid=composer]:disabled').waitFor();
+    },
+  },
+  {
     name: 'guild menu',
     app: true,
     open: async (stage) => {
@@ -341,133 +392,6 @@ export const VIEWS: View[] = [
       await stage.page.getByTestId('join-guild-open').click();
     },
   },
-  {
-    name: 'several servers',
-    app: true,
-    open: async (stage) => {
-      write((await several(stage, { membersShown: true })).play);
-      await door(stage, 'Moth Club').and(stage.page.locator('[data-unread=true]')).waitFor();
-    },
-  },
-  {
-    name: 'several servers in a call elsewhere',
-    app: true,
-    open: async (stage) => {
-      await several(stage);
-      await channel(stage.page, 'The Hall').click();
-      await stage.page.locator('[data-voice-state=connected]').waitFor();
-      const back = stage.page.getByTestId('back');
-      if (await back.isVisible()) await back.click();
-      await door(stage, 'Moth Club').click();
-      await stage.page.getByTestId('call-place').waitFor();
-    },
-  },
-  {
-    name: 'server menu',
-    app: true,
-    open: async (stage) => {
-      await several(stage);
-      await node(stage, WORK).click();
-      await stage.page.getByTestId('server-menu').waitFor();
-    },
-  },
-  {
-    name: 'server away',
-    app: true,
-    open: async (stage) => {
-      await several(stage);
-      await door(stage, 'Analytical Engines').click();
-      await stage.page.getByTestId('pane-wake').waitFor();
-    },
-  },
-  {
-    name: 'server behind a keychain',
-    app: true,
-    open: async (stage) => {
-      stage.shell.answer = (command) =>
-        command === 'credentials_load' ? { logins: {}, shut: 'locked' } : undefined;
-      const guilds = [{ id: '1', name: 'The Lanterns' }];
-      await stage.enter({ servers: [{ base: BASE, user: ADA, guilds }] });
-      await stage.page.getByTestId('keychain-open').waitFor();
-    },
-  },
-  {
-    name: 'server signed out',
-    app: true,
-    open: async (stage) => {
-      await several(stage);
-      await door(stage, 'Poets').click();
-      await stage.page.getByTestId('sign-in-name').waitFor();
-    },
-  },
-  {
-    name: 'server signed out by invite',
-    app: true,
-    open: async (stage) => {
-      await several(stage);
-      await door(stage, 'Poets').click();
-      await stage.page.getByTestId('other-way').click();
-      await stage.page.getByTestId('invite-link').waitFor();
-    },
-  },
-  {
-    name: 'remove a server',
-    app: true,
-    open: async (stage) => {
-      await several(stage);
-      await node(stage, WORK).click();
-      await stage.page.getByTestId('server-remove').click();
-      await stage.page.getByTestId('confirm').waitFor();
-    },
-  },
-  {
-    name: 'add a server',
-    app: true,
-    open: async (stage) => {
-      await several(stage);
-      await stage.page.getByTestId('rail-add').click();
-      await stage.page.getByTestId('join-guild-link').fill('what now');
-      await stage.page.getByTestId('add-continue').click();
-      await stage.page.getByRole('alert').waitFor();
-    },
-  },
-  {
-    name: 'add a server by invite',
-    app: true,
-    open: async (stage) => {
-      await several(stage);
-      stage.shell.open(`voicehall://join/${new URL(OLD).host}/abc`);
-      await stage.page.getByTestId('invite-preview').waitFor();
-    },
-  },
-  {
-    name: 'add a server by address',
-    app: true,
-    open: async (stage) => {
-      await several(stage);
-      await stage.page.getByTestId('rail-add').click();
-      await stage.page.getByTestId('join-guild-link').fill('old.example.org');
-      await stage.page.getByTestId('add-continue').click();
-      await stage.page.getByTestId('sign-in-name').waitFor();
-    },
-  },
-  {
-    name: 'quick switcher of several servers',
-    app: true,
-    open: async (stage) => {
-      await several(stage);
-      await stage.page.keyboard.press('Control+k');
-      await stage.page.keyboard.type('hall');
-    },
-  },
-  {
-    name: 'settings account of several servers',
-    app: true,
-    open: async (stage) => {
-      await several(stage);
-      await stage.page.getByTestId('settings-open').click();
-      await stage.page.getByTestId('settings-account').click();
-      await stage.page.getByTestId('login').first().waitFor();
-    },
-  },
+  ...SERVER_VIEWS,
+  ...DESKTOP_VIEWS,
 ];

@@ -33,6 +33,8 @@ impl Press {
     pub const CONTROL: Self = Self::Key(37);
     /// The key that writes V.
     pub const V: Self = Self::Key(55);
+    /// A key that writes nothing and that programs seldom use.
+    pub const F8: Self = Self::Key(74);
     /// Goes to the next thing in a window.
     pub const TAB: Self = Self::Key(23);
     /// Does what has the focus.

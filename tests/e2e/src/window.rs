@@ -104,19 +104,31 @@ impl Window {
     pub async fn talk_by<T: Copy>(&self, mode: &str, presses: &[T], press: impl Fn(T)) {
         self.open_voice_settings().await;
         self.click(&choice(mode)).await;
+        self.record_keys("talk", presses, press).await;
+        self.close_settings().await;
+    }
+
+    /// Records keys for an action that has none yet: `press` presses each of `presses`.
+    pub async fn bind<T: Copy>(&self, action: &str, presses: &[T], press: impl Fn(T)) {
+        self.open_voice_settings().await;
+        self.record_keys(action, presses, press).await;
+        self.close_settings().await;
+    }
+
+    async fn record_keys<T: Copy>(&self, action: &str, presses: &[T], press: impl Fn(T)) {
+        let here = test_id(&format!("keys-{action}"));
         for (before, what) in presses.iter().enumerate() {
-            self.click("[data-testid=keys-talk] [data-testid=key-add]").await;
+            self.click(&format!("{here} {}", test_id("key-add"))).await;
             self.see(&test_id("key-recorder")).await;
-            let binding = "[data-testid=keys-talk] [data-testid=key-binding]";
+            let binding = format!("{here} {}", test_id("key-binding"));
             wait::until_async("the keys are recorded", || async {
                 // Again while the engine was not listening yet.
                 press(*what);
-                let found = self.client.find_all(Locator::Css(binding)).await.ok()?;
+                let found = self.client.find_all(Locator::Css(&binding)).await.ok()?;
                 (found.len() == before + 1).then_some(())
             })
             .await;
         }
-        self.close_settings().await;
     }
 
     /// Switches 10 ms packets on or off (the app has the choice, a browser has not).

@@ -1,13 +1,18 @@
 //! Keys in the real app, while another program has the focus.
 
+use serde_json::{Value, json};
+use std::cell::Cell;
 use voicehall_test_e2e::alignment::align;
 use voicehall_test_e2e::app::App;
+use voicehall_test_e2e::command_line::CommandLine;
 use voicehall_test_e2e::keyboard::{Game, Keyboard, Press};
 use voicehall_test_e2e::measure::{find, is_silent};
 use voicehall_test_e2e::place::{Headset, Place};
 use voicehall_test_e2e::rig::Rig;
 use voicehall_test_e2e::speech::{Voice, Words, speak, words};
+use voicehall_test_e2e::wait;
 use voicehall_test_e2e::wav::RATE_HZ;
+use voicehall_test_e2e::windows::Windows;
 
 /// Silence between words: longer than a key's release delay and all that is on its way.
 const PAUSE_S: f32 = 0.6;
@@ -118,4 +123,67 @@ async fn who_speaks_without_the_key_is_told() {
     let speech = speak(&rig, Voice::Alice);
     let _speaking = place.sound.play(&speech, &set.microphone);
     alice.see("[data-testid=toast].unheard").await;
+}
+
+#[tokio::test]
+async fn an_override_key_of_a_page_counts_once_however_long_it_is_held() {
+    let rig = Rig::new();
+    let place = Place::new(&rig);
+    let set = Headset::new(&place.sound, "alice");
+    let keyboard = Keyboard::new(&place.screen);
+    let mut bob = CommandLine::join(&rig, "Bob", &place.server.invite(), []);
+    let alice = place.browser(&rig, "Alice", &set).await;
+    let windows = Windows::of(&place.screen);
+    windows.activate(wait::until("the browser has a window", || windows.all().first().copied()));
+    alice.talk_by("pushToTalk", &[], |(): ()| {}).await;
+    // Once only: a page listens as soon as it asks for keys, and another press would do what it is for.
+    let pressed = Cell::new(false);
+    let press = |key| {
+        if !pressed.replace(true) {
+            keyboard.tap(key);
+        }
+    };
+    alice.bind("talkOverride", &[Press::F8], press).await;
+    alice.see("[data-testid='talk-mark'][data-on='false']").await;
+    let speech = speak(&rig, Voice::Alice);
+    let is_heard = |step: &Value| step["names"] == json!(["Alice"]);
+
+    // While it is held it repeats, and the microphone stays open.
+    let count = "window.repeats = 0;
+        addEventListener('keydown', ({ repeat }) => { if (repeat) window.repeats++; });";
+    alice.script(count, vec![]).await;
+    let speaking = place.sound.play(&speech, &set.microphone);
+    keyboard.act(Press::F8, true);
+    bob.see("speaking", is_heard);
+    wait::until_async("the key repeats", || async {
+        (alice.script("return window.repeats >= 5", vec![]).await == json!(true)).then_some(())
+    })
+    .await;
+    alice.see("[data-testid='talk-mark'][data-on='true']").await;
+    keyboard.act(Press::F8, false);
+    speaking.interrupt();
+
+    // Nor does it shut it to let go.
+    see_silence(&bob);
+    let known = bob.steps().len();
+    let speaking = place.sound.play(&speech, &set.microphone);
+    bob.see_after(known, "speaking", is_heard);
+
+    // The next press gives it back to the talk key, which nobody holds.
+    keyboard.tap(Press::F8);
+    alice.see("[data-testid='talk-mark'][data-on='false']").await;
+    speaking.interrupt();
+    see_silence(&bob);
+    let known = bob.steps().len();
+    assert!(place.sound.play(&speech, &set.microphone).wait().success());
+    assert!(bob.steps().iter().skip(known).all(|step| step["type"] != "speaking"));
+}
+
+/// Waits until nobody speaks any more.
+fn see_silence(listener: &CommandLine) {
+    wait::until("nobody speaks", || {
+        let steps = listener.steps();
+        let last = steps.iter().rfind(|step| step["type"] == "speaking")?;
+        (last["names"] == json!([])).then_some(())
+    });
 }

@@ -1,5 +1,6 @@
 //! The app in the tray: what its icon says and does, and that it goes on there without a window.
 
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use voicehall_test_e2e::app::App;
@@ -137,6 +138,45 @@ async fn a_closed_window_leaves_the_call_in_the_tray_which_brings_it_back() {
         let steps = bob.steps();
         steps.iter().rfind(|step| step["type"] == "present").filter(|step| alone(step)).map(|_| ())
     });
+}
+
+#[tokio::test]
+async fn what_was_chosen_a_moment_before_the_end_is_kept_however_the_app_ends() {
+    type End<'a> = &'a dyn Fn(&Process);
+    let rig = Rig::new();
+    let place = Place::new(&rig);
+    let session = Session::start(&rig, "Alice");
+    let windows = Windows::of(&place.screen);
+    let panel = Panel::start(&session);
+    let file = rig.path("home-Alice/config/org.voicehall.desktop/settings.json");
+    let from_the_tray: End = &|_| panel.choose("Quit Voicehall");
+    let by_the_system: End = &|app| app.signal(Signal::SIGTERM);
+    // As a session that closes does: the page cannot be asked any more.
+    let with_its_page: End = &|app| app.signal_all(Signal::SIGTERM);
+    let ends = [from_the_tray, by_the_system, with_its_page];
+    for (round, end) in ends.into_iter().enumerate() {
+        let on = round % 2 == 0;
+        let mut app = start(&rig, &session, &[]);
+        panel.see("Quit Voicehall", |_| true);
+        windows.see(TITLE);
+        assert_eq!(status(&rig, &session, &["mute", if on { "on" } else { "off" }])["muted"], on);
+        end(&app);
+        assert!(app.wait().success());
+        let kept = std::fs::read(&file).expect("there are settings");
+        let kept: Value = serde_json::from_slice(&kept).expect("they are whole");
+        assert_eq!(kept["selfMute"], on, "round {round}");
+    }
+
+    // Without a tray, closing the window ends it.
+    drop(panel);
+    let mut app = start(&rig, &session, &[]);
+    let window = windows.see(TITLE);
+    assert_eq!(status(&rig, &session, &["mute", "off"])["muted"], false);
+    windows.close(window);
+    assert!(app.wait().success());
+    let kept: Value =
+        serde_json::from_slice(&std::fs::read(&file).expect("there are settings")).expect("whole");
+    assert_eq!(kept["selfMute"], false);
 }
 
 #[tokio::test]

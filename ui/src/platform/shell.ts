@@ -81,6 +81,8 @@ export type ShellEvent =
 export interface MiniContent {
   channel: string;
   theme: string;
+  /** A language's tag, or 'system'. */
+  language: string;
   muted: boolean;
   /** The microphone is kept open, whatever the talk key says. */
   talkOverride: boolean;

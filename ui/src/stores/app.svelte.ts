@@ -1,3 +1,4 @@
+import { tick } from 'svelte';
 import type { Channel, Guild, GuildId, SignedIn } from '../bindings/protocol';
 import { failureOf, parseInviteLink, Rest, type InviteLink } from '../gateway';
 import type { Platform } from '../platform';
@@ -35,6 +36,14 @@ export class App {
   invite = $state.raw<InviteLink | null>(null);
   /** The guild that the opened invite leads to, once its server said so. */
   #invited: GuildId | null = null;
+  /**
+   * Clears the way to what `go` shows, for somebody who comes from outside, and says whether it was
+   * clear; where it was not, `go` waits.
+   */
+  onArrival: (go: () => void, channel: boolean) => boolean = (go) => {
+    go();
+    return true;
+  };
   #place = $state.raw<{ base: string; guild: GuildId | null; channel: string | null } | null>(null);
   /** The channel in which people were last, by server and guild. */
   readonly #lastChannels = new Map<string, string>();
@@ -119,6 +128,14 @@ export class App {
       guild,
       channel: channel ?? this.#lastChannels.get(key) ?? null,
     });
+  }
+
+  /** Shows a guild or a channel to somebody who followed a link or a notification there. */
+  arrive(server: Server, guild: Guild, channel: string | null): void {
+    const clear = this.onArrival(() => this.select(server, guild.id, channel), channel !== null);
+    if (clear) return;
+    const name = (channel !== null && channelOf(guild, channel)?.name) || guild.name;
+    this.notices.show({ kind: 'arrivalWaits', name });
   }
 
   rest(base: string): Rest {
@@ -242,9 +259,11 @@ export class App {
   #goWhereOneIs(): void {
     const { invite } = this;
     const server = invite && this.accountAt(invite.base);
-    if (!server || this.#invited === null || !server.guild(this.#invited)) return;
-    this.select(server, this.#invited, invite.channel);
+    const guild = this.#invited === null ? undefined : server?.guild(this.#invited);
+    if (!server || !guild) return;
     this.dismissInvite();
+    // Its own dialog goes first, with what was typed into it: there is nothing to join.
+    void tick().then(() => this.arrive(server, guild, invite.channel));
   }
 
   #look(place: { base: string; guild: GuildId | null; channel: string | null }): void {

@@ -45,6 +45,8 @@ class World {
   settings: unknown = {};
   /** The keychain is not open at the start. */
   shut: 'asked' | 'locked' | null = null;
+  /** What can be had while it is not. */
+  filed: Credentials = {};
   openKeychain: (shut?: 'locked' | null) => void = () => undefined;
   credentials: Credentials = { [A]: { token: 'ta' }, [B]: { token: 'tb' } };
   readonly sockets: FakeSocket[] = [];
@@ -85,11 +87,11 @@ class World {
         loadSettings: () => Promise.resolve(this.settings),
         saveSettings: (settings) => Promise.resolve(void (this.settings = settings)),
         loadCredentials: () =>
-          Promise.resolve({ logins: this.shut ? {} : this.credentials, shut: this.shut }),
+          Promise.resolve({ logins: this.shut ? this.filed : this.credentials, shut: this.shut }),
         openCredentials: () =>
           new Promise((resolve) => {
             this.openKeychain = (shut = null) => {
-              resolve({ logins: shut ? {} : this.credentials, shut });
+              resolve({ logins: shut ? this.filed : this.credentials, shut });
             };
           }),
         saveCredentials: (credentials) =>
@@ -226,6 +228,16 @@ describe('a keychain that is not open yet', () => {
     await pass();
     expect(app.servers.map(({ base, token }) => [base, token])).toEqual([[A, 'new']]);
     expect(connections(app)).toEqual(['online']);
+  });
+
+  it('cannot help where one was signed out while it was shut', async () => {
+    world.filed = { [B]: null };
+    const app = await locked();
+    expect(connections(app)).toEqual(['locked', 'signedOut']);
+    expect(app.serverAt(B)?.known.user?.name).toBe('Grace');
+    world.openKeychain('locked');
+    await pass();
+    expect(connections(app)).toEqual(['locked', 'signedOut']);
   });
 
   it('is asked again when it was not opened', async () => {

@@ -77,10 +77,11 @@ export class Desktop {
       name,
       { base: server.base, guild: guildId, channel },
     );
-    const { selfMute, selfDeaf } = this.app.settings.current;
+    const { selfMute, selfDeaf, language } = this.app.settings.current;
     const content: MiniContent = {
       channel: name,
       theme: document.documentElement.dataset['theme'] ?? 'dark',
+      language,
       muted: selfMute || selfDeaf,
       talkOverride: this.app.voice.override.on,
       people: occupants.map(({ state, member }) => ({
@@ -117,7 +118,7 @@ export class Desktop {
     this.closing = false;
     this.app.settings.set({ closeToTray: close });
     if (close === 'hide') this.shell.hide();
-    // What was chosen is saved a moment later, and must be before the app is gone.
+    // What was chosen is on its way to be kept, and must be there before the app is gone.
     else void this.app.settings.flush().finally(() => this.shell.quit());
   }
 
@@ -178,7 +179,7 @@ export class Desktop {
   #goTo({ base, guild: id, channel }: NotifiedPlace): void {
     const server = this.app.accountAt(base);
     const guild = server?.guild(id);
-    if (server && guild && channelOf(guild, channel)) this.app.select(server, id, channel);
+    if (server && guild && channelOf(guild, channel)) this.app.arrive(server, guild, channel);
   }
 
   async #obey(request: ControlRequest): Promise<ControlAnswer> {

@@ -15,6 +15,8 @@ const KEPT_MAX = 500;
 export class ChannelLog {
   messages = $state.raw<readonly Message[]>([]);
   drafts = $state.raw<readonly Draft[]>([]);
+  /** What is being written, wherever people look meanwhile. */
+  unsent = $state('');
   loading = $state(false);
   failure = $state.raw<Failure | null>(null);
   /** The first message of the channel is among them. */

@@ -7,7 +7,7 @@ export type Notice =
   | { kind: 'autostartFailed' | 'settingsBroken' | 'credentialsBroken' }
   | { kind: 'copied' }
   | { kind: 'copyFailed' }
-  | { kind: 'guildRemoved'; name: string }
+  | { kind: 'guildRemoved' | 'arrivalWaits'; name: string }
   | { kind: 'unheard'; why: Unheard }
   | { kind: 'signedOut' | 'signOutUntold'; host: string };
 

@@ -45,11 +45,13 @@ export class Roster {
     }
     for (const [base, server] of known) {
       const there = this.at(base);
-      const token = logins[base]?.token ?? null;
+      const login = logins[base];
       if (this.#gone.has(base) || (there && there.connection !== 'locked')) continue;
+      // A keychain that is shut may hold a login that is missing here, but none that was given up.
+      const locked = shut !== null && login === undefined;
       // Nothing new: whoever does something there meanwhile is not disturbed.
-      if (there && token === null && shut !== null) continue;
-      this.#put(there?.known ?? server, token, shut !== null);
+      if (there && locked) continue;
+      this.#put(there?.known ?? server, login?.token ?? null, locked);
     }
     this.remember();
     this.onLogins();
@@ -97,7 +99,7 @@ export class Roster {
       known,
       token,
       this.handlersFor(() => server),
-      locked && token === null,
+      locked,
     );
     this.servers = before
       ? this.servers.map((other) => (other === before ? server : other))

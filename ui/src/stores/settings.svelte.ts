@@ -62,12 +62,11 @@ const DEFAULTS: Choices = {
   servers: [],
 };
 
-/** A slider that is dragged changes many times a second; the disk need not follow. */
-const SAVE_AFTER_MS = 300;
-
 export class Settings {
   #choices = $state.raw<Choices>(DEFAULTS);
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** What is on its way to be kept; null while all is. */
+  #saving: Promise<void> | null = null;
+  #unsaved = false;
 
   constructor(private readonly storage: Storage) {}
 
@@ -90,16 +89,25 @@ export class Settings {
     };
   }
 
+  /** Chooses, and hands over to be kept at once: the app may end at any moment. */
   set(changes: Partial<Choices>): void {
     this.#choices = { ...this.#choices, ...changes };
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.flush(), SAVE_AFTER_MS);
+    void this.flush();
   }
 
-  /** Saves what was chosen now. */
+  /** Resolves when what is chosen now is kept. */
   flush(): Promise<void> {
-    clearTimeout(this.#timer);
-    return this.storage.saveSettings(this.#choices);
+    this.#unsaved = true;
+    return (this.#saving ??= this.#save().finally(() => (this.#saving = null)));
+  }
+
+  /** One version after the other. A slider that is dragged changes faster: the newest is enough. */
+  async #save(): Promise<void> {
+    while (this.#unsaved) {
+      this.#unsaved = false;
+      // Where it cannot be kept, the storage says so; what was chosen lasts as long as this run.
+      await this.storage.saveSettings(this.#choices).catch(() => undefined);
+    }
   }
 
   volumeOf(base: string, user: UserId): number {

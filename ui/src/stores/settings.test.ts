@@ -2,15 +2,18 @@ import { expect, it } from 'vitest';
 import type { Storage } from '../platform';
 import { Settings } from './settings.svelte';
 
-async function loaded(saved: unknown) {
-  const storage: Storage = {
+function storageOf(saved: unknown, saveSettings: Storage['saveSettings']): Storage {
+  return {
     loadSettings: () => Promise.resolve(saved),
-    saveSettings: () => Promise.resolve(),
+    saveSettings,
     loadCredentials: () => Promise.resolve({ logins: {}, shut: null }),
     openCredentials: () => Promise.resolve({ logins: {}, shut: null }),
     saveCredentials: () => Promise.resolve(),
   };
-  const settings = new Settings(storage);
+}
+
+async function loaded(saved: unknown) {
+  const settings = new Settings(storageOf(saved, () => Promise.resolve()));
   await settings.load();
   return settings.current.audio;
 }
@@ -33,4 +36,43 @@ it('keeps a threshold that was set and follows the noise where none was', async 
   const gate = { mode: 'voice', threshold: 0.7 };
   expect((await loaded({ audio: { gate } })).gate).toEqual({ ...gate, releaseMs: 300 });
   expect((await loaded({})).gate).toEqual({ mode: 'voice', threshold: null, releaseMs: 300 });
+});
+
+it('hands over at once what was chosen, one version after the other, and the newest last', async () => {
+  const saves: { theme: unknown; done: () => void }[] = [];
+  const settings = new Settings(
+    storageOf({}, (saved) => {
+      const { theme } = saved as { theme: unknown };
+      return new Promise((resolve) => saves.push({ theme, done: resolve }));
+    }),
+  );
+  await settings.load();
+  settings.set({ theme: 'dark' });
+  expect(saves.map(({ theme }) => theme)).toEqual(['dark']);
+  settings.set({ theme: 'system' });
+  settings.set({ theme: 'light' });
+  const flushed = settings.flush();
+  expect(saves.length).toBe(1);
+  saves[0]?.done();
+  await expect.poll(() => saves.map(({ theme }) => theme)).toEqual(['dark', 'light']);
+  saves[1]?.done();
+  await flushed;
+  settings.set({ theme: 'dark' });
+  expect(saves.map(({ theme }) => theme)).toEqual(['dark', 'light', 'dark']);
+});
+
+it('saves what is chosen after a version that could not be kept', async () => {
+  const saved: unknown[] = [];
+  const settings = new Settings(
+    storageOf({}, (choices) => {
+      saved.push((choices as { theme: unknown }).theme);
+      return saved.length === 1 ? Promise.reject(new Error('full')) : Promise.resolve();
+    }),
+  );
+  await settings.load();
+  settings.set({ theme: 'dark' });
+  await settings.flush();
+  settings.set({ theme: 'light' });
+  await settings.flush();
+  expect(saved.at(-1)).toBe('light');
 });

@@ -454,6 +454,7 @@ export const strings: Strings = {
     copied: 'Kopiert.',
     copyFailed: 'Kopieren ging nicht. Markiere den Text und kopiere ihn von Hand.',
     guildRemoved: (name) => `Du bist kein Mitglied von ${name} mehr.`,
+    arrivalWaits: (name) => `„${name}“ öffnet sich, sobald du das hier schließt.`,
     signedOut: (host) => `Du wurdest von ${host} abgemeldet.`,
     signOutUntold: (host) =>
       `${host} weiß noch nicht, dass du dich abgemeldet hast. Um diese Anmeldung zu beenden, melde dich dort an und beende sie in den Einstellungen.`,

@@ -448,6 +448,7 @@ export const strings = {
     copied: 'Copied.',
     copyFailed: 'Could not copy. Select the text and copy it by hand.',
     guildRemoved: (name: string) => `You are no longer a member of ${name}.`,
+    arrivalWaits: (name: string) => `“${name}” opens once you close this.`,
     signedOut: (host: string) => `You were signed out of ${host}.`,
     signOutUntold: (host: string) =>
       `${host} could not be told that you signed out. To end this login, sign in there and end it in the settings.`,
