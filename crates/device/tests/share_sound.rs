@@ -44,9 +44,9 @@ impl Drop for Program {
     }
 }
 
-/// A file with a minute of a tone.
+/// A file with two minutes of a tone.
 fn tone(hertz: f32, channels: u16) -> PathBuf {
-    let samples = (0..48_000 * 60).map(|n| (AMPLITUDE * wave(hertz, n) * 32_767.0).round() as i16);
+    let samples = (0..48_000 * 120).map(|n| (AMPLITUDE * wave(hertz, n) * 32_767.0).round() as i16);
     let data: Vec<u8> = samples.flat_map(|sample| sample.to_le_bytes().repeat(channels.into())).collect();
     let (rate, frame) = (48_000_u32, 2 * channels);
     let mut file = Vec::from(*b"RIFF");
