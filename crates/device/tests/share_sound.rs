@@ -8,6 +8,7 @@ use std::f32::consts::TAU;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 use voicehall_audio::{FRAME_SAMPLES, Frame};
 use voicehall_device::share_sound::{PipeWireSound, Scope, ShareSound, SoundLack, SoundSystem};
 use voicehall_device::{AudioSystem, DeviceChoice, NativeAudio, Speaker};
@@ -72,7 +73,7 @@ fn wave(hertz: f32, n: usize) -> f32 {
     (turns.fract() as f32 * TAU).sin()
 }
 
-/// How loud a tone is in a second of sound.
+/// How loud a tone is.
 fn amplitude(samples: &[f32], hertz: f32) -> f32 {
     let window = |n: usize| 0.5 - 0.5 * (TAU * n as f32 / samples.len() as f32).cos();
     let (re, im) = samples.iter().enumerate().fold((0.0, 0.0), |(re, im), (n, sample)| {
@@ -98,7 +99,7 @@ impl Ourselves {
                     played += FRAME_SAMPLES;
                     speaker.write(&frame);
                 }
-                std::thread::sleep(std::time::Duration::from_millis(2));
+                std::thread::sleep(Duration::from_millis(2));
             }
         });
         Self(over, Some(thread))
@@ -114,7 +115,11 @@ impl Drop for Ourselves {
     }
 }
 
-/// The last second of each side of a share.
+/// So much sound is judged at once: long enough to tell tones apart, and short enough to be without a gap
+/// on a machine that does other things too.
+const JUDGED: usize = 9_600;
+
+/// Each side of a share.
 struct Ear(ShareSound, [Vec<f32>; 2]);
 
 impl Ear {
@@ -122,20 +127,33 @@ impl Ear {
         Self(system.open(scope).expect("there is a sound server"), Default::default())
     }
 
-    /// Listens until each side of a new second is as wanted.
+    /// Listens until both sides are as wanted.
     fn until(&mut self, what: &str, is: impl Fn(&[f32]) -> bool) {
-        self.1 = Default::default();
-        let mut frame = [[0.0; 2]; FRAME_SAMPLES];
         wait(what, || {
-            while self.0.read(&mut frame) {
+            self.listen()?;
+            self.1.iter().all(|heard| is(heard)).then_some(())
+        });
+    }
+
+    /// Listens anew, without doing anything else meanwhile: what nobody takes in time is lost. None where
+    /// nothing comes.
+    fn listen(&mut self) -> Option<()> {
+        let mut frame = [[0.0; 2]; FRAME_SAMPLES];
+        while self.0.read(&mut frame) {}
+        self.1 = Default::default();
+        let end = Instant::now() + Duration::from_secs(2);
+        while self.1[0].len() < JUDGED {
+            if self.0.read(&mut frame) {
                 for (side, heard) in self.1.iter_mut().enumerate() {
                     heard.extend(frame.iter().map(|sample| sample[side]));
                 }
+            } else if Instant::now() > end {
+                return None;
+            } else {
+                std::thread::sleep(Duration::from_millis(2));
             }
-            let start = self.1[0].len().checked_sub(48_000)?;
-            let is_heard = self.1.iter().all(|heard| is(&heard[start..]));
-            is_heard.then_some(())
-        });
+        }
+        Some(())
     }
 }
 
@@ -162,7 +180,7 @@ fn shared(server: SoundServer) {
         while microphone.read(&mut frame) {
             room.extend(frame);
         }
-        let start = room.len().checked_sub(48_000)?;
+        let start = room.len().checked_sub(JUDGED)?;
         let heard = |hertz| amplitude(&room[start..], hertz) > 0.3 * AMPLITUDE;
         (heard(1_000.0) && heard(2_000.0)).then_some(())
     });
@@ -175,7 +193,7 @@ fn shared(server: SoundServer) {
     let mut share = Ear::open(&system, Scope::System);
     let without_us = |samples: &[f32]| amplitude(samples, 2_000.0) < AMPLITUDE * THOUSANDTH;
     share.until("the game is shared and we are not", |heard| is_loud(heard, 1_000.0) && without_us(heard));
-    let ours = share.1.iter().map(|side| amplitude(&side[side.len() - 48_000..], 2_000.0));
+    let ours = share.1.iter().map(|side| amplitude(side, 2_000.0));
     let loudest = ours.fold(0.0, f32::max);
     println!("our own tone is {:.0} dB below the other", 20.0 * (AMPLITUDE / loudest.max(1e-9)).log10());
 

@@ -47,7 +47,9 @@ impl SoundSystem for PipeWireSound {
         let thread = spawn(move || {
             // Whoever asked may have lost patience.
             let mut told = |bay: &Patchbay| drop(told.send(bay.programs(std::process::id(), &process)));
-            drop(Session::run(None, stopped, &mut told));
+            if let Err(error) = Session::run(None, stopped, &mut told) {
+                tracing::debug!(%error, "nobody says who plays");
+            }
         })?;
         let answer = programs.recv_timeout(PATIENCE).map_err(|_| SoundLack::NoServer);
         // A thread that is over needs no telling.
