@@ -8,6 +8,7 @@ use voicehall_protocol::ids::{ChannelId, VoiceSessionId};
 use voicehall_protocol::rtp::{SourceId, SourceKind};
 use voicehall_protocol::ticket::SessionBits;
 use voicehall_protocol::voice::Fingerprint;
+use voicehall_sfu::congestion::feedback;
 use voicehall_sfu::rtp::RtpHeader;
 use voicehall_sfu::srtp::{Profile, SessionKeys};
 use voicehall_sfu::stun::{Message, Password};
@@ -25,6 +26,7 @@ pub fn codecs(data: &[u8]) {
         header.payload(data);
     }
     rtcp::read(data, |_| {});
+    feedback::read(data, |_, _| {});
     let profiles =
         [(Profile::AeadAes256Gcm, 88), (Profile::AeadAes128Gcm, 56), (Profile::Aes128CmSha1_80, 60)];
     for (profile, material_len) in profiles {

@@ -4,7 +4,8 @@
 //!
 //! - [`rest`]: accounts, invites and history, over HTTP;
 //! - [`gateway`]: guild state and requests, JSON over a WebSocket;
-//! - [`voice`]: the one-round-trip join of a voice channel, after which only media flows, laid out by [`rtp`].
+//! - [`voice`]: the one-round-trip join of a voice channel, after which only media flows, laid out by [`rtp`];
+//!   and [`video`]: who wants to see what, for those who send or watch it.
 //!
 //! [`engine`] is the door between a user interface and a voice engine, on one machine; [`control`]
 //! is the one through which other programs on it lead the desktop app.
@@ -20,6 +21,7 @@ pub mod model;
 pub mod rest;
 pub mod rtp;
 pub mod ticket;
+pub mod video;
 pub mod voice;
 
 #[cfg(feature = "bindings")]

@@ -9,6 +9,7 @@
 //! ```
 
 use crate::ids::{ChannelId, UserId, VoiceSessionId};
+use crate::rtp::SourceKind;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bitflags::bitflags;
 use hmac::{Hmac, KeyInit, Mac};
@@ -35,10 +36,26 @@ bitflags! {
         const STREAM = 1 << 2;
         /// Is chosen before louder voices.
         const PRIORITY = 1 << 3;
-        /// Muted, by themselves or by a moderator: nothing of theirs is forwarded.
+        /// Muted, by themselves or by a moderator: nothing of their voice is forwarded. The sound of
+        /// a screen goes with its picture.
         const MUTED = 1 << 4;
-        /// Deafened, by themselves or by a moderator: nothing is forwarded to them.
+        /// Deafened, by themselves or by a moderator: no sound is forwarded to them.
         const DEAFENED = 1 << 5;
+        /// Barred from video by a moderator: neither camera nor screen of theirs is forwarded.
+        const VIDEO_BARRED = 1 << 6;
+    }
+}
+
+impl SessionBits {
+    /// Whether a source of theirs may be forwarded.
+    pub const fn may_send(self, kind: SourceKind) -> bool {
+        match kind {
+            SourceKind::Microphone => self.contains(Self::SPEAK) && !self.contains(Self::MUTED),
+            SourceKind::Camera => self.contains(Self::VIDEO) && !self.contains(Self::VIDEO_BARRED),
+            SourceKind::Screen | SourceKind::ScreenAudio => {
+                self.contains(Self::STREAM) && !self.contains(Self::VIDEO_BARRED)
+            }
+        }
     }
 }
 
@@ -178,6 +195,20 @@ mod tests {
         assert_eq!(text.len(), 71);
         assert_eq!(KEY.open(&text, 1000), Ok(ticket()));
         assert_eq!(KEY.open(&text, 1001), Err(TicketError::Expired));
+    }
+
+    #[test]
+    fn who_is_barred_from_video_still_speaks() {
+        let all = SessionBits::SPEAK | SessionBits::VIDEO | SessionBits::STREAM;
+        let may = |bits: SessionBits| {
+            [SourceKind::Microphone, SourceKind::Camera, SourceKind::Screen, SourceKind::ScreenAudio]
+                .map(|kind| bits.may_send(kind))
+        };
+        assert_eq!(may(all), [true; 4]);
+        assert_eq!(may(all | SessionBits::VIDEO_BARRED), [true, false, false, false]);
+        assert_eq!(may(all | SessionBits::MUTED), [false, true, true, true]);
+        assert_eq!(may(SessionBits::VIDEO), [false, true, false, false]);
+        assert_eq!(may(SessionBits::empty()), [false; 4]);
     }
 
     #[test]

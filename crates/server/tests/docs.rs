@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use voicehall_protocol::gateway::{ClientMessage, CloseCode, ServerMessage};
 use voicehall_protocol::rest::{ErrorBody, GuestRequest, SignedIn};
-use voicehall_protocol::rtp;
 use voicehall_protocol::voice::{JoinAnswer, JoinRequest};
+use voicehall_protocol::{rtp, video};
 use voicehall_server::config;
 
 const OPERATIONS: &str = include_str!("../../../docs/operations.md");
@@ -41,6 +41,8 @@ fn every_example_is_of_the_protocol() {
             "ErrorBody" => example::<ErrorBody>(text),
             "JoinRequest" => example::<JoinRequest>(text),
             "JoinAnswer" => example::<JoinAnswer>(text),
+            "VideoClient" => example::<video::ClientMessage>(text),
+            "VideoServer" => example::<video::ServerMessage>(text),
             other => panic!("an example of an unknown kind: {other}"),
         }
         count += 1;
@@ -60,6 +62,15 @@ fn every_close_code_and_constant_is_explained() {
         format!("`{:#010x}`", rtp::VOICE_SLOT_SSRC),
         format!("{} voice slots", rtp::VOICE_SLOTS),
         format!("{} bytes", rtp::PACKET_BYTES_MAX),
+        format!("payload type {}", rtp::PT_H264),
+        format!("payload type {}", rtp::PT_AV1),
+        format!("payload types {} and {}", rtp::PT_H264_RTX, rtp::PT_AV1_RTX),
+        format!("{} video slots", rtp::VIDEO_SLOTS),
+        format!("`{:#010x}`", rtp::VIDEO_SLOT_SSRC),
+        format!("`{:#010x}`", rtp::VIDEO_SLOT_RTX_SSRC),
+        format!("`{:#010x}`", rtp::SCREEN_AUDIO_SLOT_SSRC),
+        format!("A camera is media line {}, a screen line {}", rtp::MID_CAMERA, rtp::MID_SCREEN),
+        format!("`{}`", video::VIDEO_PATH),
     ];
     for constant in constants {
         assert!(PROTOCOL.contains(&constant), "{constant}");

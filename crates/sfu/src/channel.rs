@@ -7,6 +7,9 @@ use crate::selection::Selection;
 use crate::slot::{Place, SlotCursor, SlotStream};
 use crate::srtp::{Cipher, DirectionKeys};
 use crate::stats::ShardStats;
+use crate::video::ChannelVideo;
+use crate::video::source::Route;
+use crate::video::watch::{Line, Watch};
 use std::net::SocketAddr;
 use std::time::Instant;
 use voicehall_protocol::ids::ChannelId;
@@ -24,8 +27,9 @@ pub(crate) struct Channel {
     pub receivers: Vec<Receiver>,
     /// Where the next fan-out starts, so that the wait for one's turn is shared fairly.
     start: usize,
-    /// When voice last came; reports follow it.
-    pub voice_at: Instant,
+    pub video: ChannelVideo,
+    /// When media last came; reports follow it.
+    pub media_at: Instant,
     pub reports_armed: bool,
     /// Which part of the receivers has its reports next.
     pub report_step: usize,
@@ -43,6 +47,8 @@ pub(crate) struct Receiver {
     pub cursors: [SlotCursor; VOICE_SLOTS],
     /// Voice packets sent to it.
     pub forwarded: u64,
+    /// What it sees; none before its first views.
+    pub watch: Option<Box<Watch>>,
 }
 
 /// A voice packet, decrypted and without its sender's header.
@@ -64,10 +70,28 @@ impl Channel {
             slots: std::array::from_fn(|_| SlotStream::new(now, u32::from_ne_bytes(random.bytes()))),
             receivers: Vec::new(),
             start: 0,
-            voice_at: now,
+            video: ChannelVideo::new(now),
+            media_at: now,
             reports_armed: false,
             report_step: 0,
         }
+    }
+
+    /// Takes a receiver away; the last one stands in its place then, and video's routes follow it.
+    /// Returns that one's session.
+    pub fn remove_receiver(&mut self, place: u32) -> Option<u32> {
+        self.receivers.swap_remove(place as usize);
+        let last = self.receivers.len() as u32;
+        let follow = |routes: &mut Vec<Route>| {
+            routes.retain(|route| route.receiver != place);
+            routes.iter_mut().filter(|route| route.receiver == last).for_each(|route| route.receiver = place);
+        };
+        for source in self.video.sources.iter_mut().flatten() {
+            source.layers.iter_mut().for_each(|layer| follow(&mut layer.routes));
+            follow(&mut source.sound_routes);
+        }
+        self.video.stale = true;
+        self.receivers.get(place as usize).map(|moved| moved.session)
     }
 
     /// Sends a packet that has its place in a slot to everyone who may hear it. Returns to how
@@ -126,7 +150,14 @@ impl Receiver {
             // the same rollovers as we do (RFC 3711 §3.3.1).
             cursors: std::array::from_fn(|_| SlotCursor::new(u16::from_ne_bytes(random.bytes()) >> 1)),
             forwarded: 0,
+            watch: None,
         }
+    }
+
+    /// Its slots, and where their packets go.
+    pub fn watching(&mut self) -> Option<(&mut Watch, Line<'_>)> {
+        let line = Line { cipher: &self.rtp, address: self.address };
+        Some((self.watch.as_deref_mut()?, line))
     }
 
     /// Deafens or undeafens.

@@ -10,10 +10,15 @@
 //! for each receiver a new header is written and the packet sealed straight into the outbox's
 //! buffer. No allocation, no lock and no walk over other channels on that way.
 //!
+//! Video (`video`) goes the same way, but into the slots of those who asked to see it, and with a
+//! header for each of them.
+//!
 //! Absent: ICE checks of our own (we are ICE-lite), DTLS 1.3 and data channels, retransmission of
-//! voice, and everything of a payload: voices are chosen by the audio-level extension alone.
+//! voice, any estimate of what a line carries, and everything of a payload but a video's first bytes:
+//! voices are chosen by the audio-level extension alone.
 
 mod channel;
+pub mod congestion;
 mod ice;
 mod limit;
 mod prime;
@@ -26,6 +31,7 @@ mod shard;
 mod slot;
 mod stats;
 mod timers;
+mod video;
 
 pub mod rtcp;
 pub mod rtp;
@@ -36,7 +42,7 @@ pub mod stun;
 mod hex;
 
 pub use reception::Reception;
-pub use shard::{Open, OpenError, Shard, ShardConfig};
+pub use shard::{Demand, Open, OpenError, Shard, ShardConfig, Watchers};
 pub use stats::{SessionStats, ShardStats};
 
 use std::net::SocketAddr;
@@ -73,6 +79,21 @@ pub enum Event {
         session: VoiceSessionId,
         /// Why.
         reason: EndReason,
+    },
+    /// What anybody needs of its videos changed: see [`Shard::demand`].
+    Demand {
+        /// The session.
+        session: VoiceSessionId,
+    },
+    /// What is in its slots changed: see [`Shard::slots`].
+    Slots {
+        /// The session.
+        session: VoiceSessionId,
+    },
+    /// Who sees its videos changed: see [`Shard::watchers`].
+    Watchers {
+        /// The session.
+        session: VoiceSessionId,
     },
 }
 

@@ -9,6 +9,7 @@ use voicehall_protocol::rtp::OPUS_CLOCK_HZ;
 #[derive(Debug, Clone)]
 pub struct Reception {
     ssrc: u32,
+    clock_hz: u32,
     base: u64,
     highest: u64,
     received: u64,
@@ -22,10 +23,16 @@ pub struct Reception {
 }
 
 impl Reception {
-    /// Starts with a stream's first packet.
+    /// Starts with the first packet of a stream of Opus.
     pub fn new(ssrc: u32, index: u64, now: Instant) -> Self {
+        Self::with_clock(OPUS_CLOCK_HZ, ssrc, index, now)
+    }
+
+    /// Starts with the first packet of a stream with this clock.
+    pub fn with_clock(clock_hz: u32, ssrc: u32, index: u64, now: Instant) -> Self {
         Self {
             ssrc,
+            clock_hz,
             base: index,
             highest: index,
             received: 0,
@@ -45,14 +52,14 @@ impl Reception {
         let in_order = index > self.highest;
         self.highest = self.highest.max(index);
         let arrival = (now.saturating_duration_since(self.started).as_micros() as u64
-            * u64::from(OPUS_CLOCK_HZ / 1000)
+            * u64::from(self.clock_hz / 1000)
             / 1000) as u32;
         let transit = arrival.wrapping_sub(timestamp);
         if let Some(last) = self.last_transit
             // A pause says nothing about the network: the sender's clock may have stood still.
             && !(marker && in_order)
         {
-            let distance = (transit.wrapping_sub(last) as i32).unsigned_abs().min(OPUS_CLOCK_HZ);
+            let distance = (transit.wrapping_sub(last) as i32).unsigned_abs().min(self.clock_hz);
             self.jitter = self.jitter.wrapping_add(distance).wrapping_sub((self.jitter + 8) >> 4);
         }
         self.last_transit = Some(transit);
@@ -75,7 +82,7 @@ impl Reception {
 
     /// Interarrival jitter in milliseconds.
     pub fn jitter_ms(&self) -> f32 {
-        (self.jitter >> 4) as f32 * 1000.0 / OPUS_CLOCK_HZ as f32
+        (self.jitter >> 4) as f32 * 1000.0 / self.clock_hz as f32
     }
 
     /// The next report, or `None` when nothing came since the last.

@@ -1,12 +1,21 @@
-//! RTCP sender and receiver reports (RFC 3550 §6.4).
+//! RTCP sender and receiver reports (RFC 3550 §6.4), and feedback on video (RFC 4585): generic
+//! NACK and picture loss; transport-wide feedback is in [`crate::congestion::feedback`].
 //!
-//! Absent, because voice needs none of it: NACK, PLI, REMB and transport-wide feedback.
+//! Absent: REMB and FIR.
 
 use std::time::Duration;
 
 const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
 const SOURCE_DESCRIPTION: u8 = 202;
+const TRANSPORT_FEEDBACK: u8 = 205;
+const PAYLOAD_FEEDBACK: u8 = 206;
+/// Format of generic NACK in transport feedback.
+const NACK: u8 = 1;
+/// Format of transport-wide feedback in transport feedback.
+const ARRIVALS: u8 = 15;
+/// Format of picture loss in payload feedback.
+const PICTURE_LOSS: u8 = 1;
 const BLOCK_BYTES: usize = 24;
 /// Our name in every report: the same for all, since it says nothing about anyone.
 const CNAME: &[u8] = b"voicehall";
@@ -69,6 +78,20 @@ pub enum Report {
     Sender(SenderInfo),
     /// From a sender or a receiver report.
     Block(ReportBlock),
+    /// Packets of a stream are missing: this one, and those after it whose bits are set.
+    Nack {
+        /// The stream.
+        ssrc: u32,
+        /// The first one.
+        sequence: u16,
+        /// Bit `n` is the packet `n + 1` after it.
+        more: u16,
+    },
+    /// A stream cannot be shown until its next key frame.
+    PictureLoss {
+        /// The stream.
+        ssrc: u32,
+    },
 }
 
 /// Reads a decrypted compound or reduced-size packet, calling `each` for what it understands and
@@ -93,6 +116,20 @@ pub fn read(mut packet: &[u8], mut each: impl FnMut(Report)) {
                 28
             }
             RECEIVER_REPORT if part.len() >= 8 => 8,
+            TRANSPORT_FEEDBACK if head[0] & 0x1f == NACK && part.len() >= 12 => {
+                for nack in part[12..].chunks_exact(4) {
+                    each(Report::Nack {
+                        ssrc: be32(part, 8),
+                        sequence: u16::from_be_bytes([nack[0], nack[1]]),
+                        more: u16::from_be_bytes([nack[2], nack[3]]),
+                    });
+                }
+                continue;
+            }
+            PAYLOAD_FEEDBACK if head[0] & 0x1f == PICTURE_LOSS && part.len() >= 12 => {
+                each(Report::PictureLoss { ssrc: be32(part, 8) });
+                continue;
+            }
             _ => continue,
         };
         for block in part[blocks_at..].chunks_exact(BLOCK_BYTES).take(usize::from(head[0] & 0x1f)) {
@@ -119,7 +156,7 @@ fn be32(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
-/// Writes a compound packet into a buffer of at least 700 bytes: reports first, then
+/// Writes a compound packet into a buffer of at least 1300 bytes: reports first, then
 /// [`finish`](Self::finish).
 #[derive(Debug)]
 pub struct Writer<'a> {
@@ -157,6 +194,46 @@ impl<'a> Writer<'a> {
         self.word(block.jitter);
         self.word(block.last_sender_report);
         self.word(block.delay_since);
+    }
+
+    /// Asks for packets of a stream (RFC 4585 §6.2.1). `ssrc` is who asks. The numbers grow; those
+    /// beyond some 16 ranges are left for the next time.
+    pub fn nack(&mut self, ssrc: u32, media: u32, sequences: &[u16]) {
+        const RANGES_MAX: usize = 16;
+        let mut ranges = [(0u16, 0u16); RANGES_MAX];
+        let mut count = 0usize;
+        for sequence in sequences {
+            let after = count.checked_sub(1).map(|last| sequence.wrapping_sub(ranges[last].0));
+            match after {
+                Some(after @ 1..=16) => ranges[count - 1].1 |= 1 << (after - 1),
+                _ if count < RANGES_MAX => {
+                    ranges[count] = (*sequence, 0);
+                    count += 1;
+                }
+                _ => break,
+            }
+        }
+        if count > 0 {
+            self.head(NACK, TRANSPORT_FEEDBACK, 12 + 4 * count, ssrc);
+            self.word(media);
+            for (sequence, more) in &ranges[..count] {
+                self.word(u32::from(*sequence) << 16 | u32::from(*more));
+            }
+        }
+    }
+
+    /// Asks for a key frame of a stream (RFC 4585 §6.3.1). `ssrc` is who asks.
+    pub fn picture_loss(&mut self, ssrc: u32, media: u32) {
+        self.head(PICTURE_LOSS, PAYLOAD_FEEDBACK, 12, ssrc);
+        self.word(media);
+    }
+
+    /// When packets came, as [`crate::congestion::feedback::write`] wrote it. `ssrc` is who tells.
+    pub fn transport_feedback(&mut self, ssrc: u32, media: u32, body: &[u8]) {
+        self.head(ARRIVALS, TRANSPORT_FEEDBACK, 12 + body.len(), ssrc);
+        self.word(media);
+        self.buffer[self.len..self.len + body.len()].copy_from_slice(body);
+        self.len += body.len();
     }
 
     /// Whether nothing was written.
@@ -230,6 +307,27 @@ mod tests {
     }
 
     #[test]
+    fn feedback_is_read_as_it_was_written() {
+        let mut buffer = [0; 700];
+        let mut writer = Writer::new(&mut buffer);
+        writer.nack(1, 2, &[65_535, 0, 15, 16, 40]);
+        writer.picture_loss(1, 3);
+        writer.nack(1, 4, &[]);
+        let len = writer.finish();
+        let mut read_back = Vec::new();
+        read(&buffer[..len], |report| read_back.push(report));
+        assert_eq!(
+            read_back,
+            [
+                Report::Nack { ssrc: 2, sequence: 65_535, more: 0b1000_0000_0000_0001 },
+                Report::Nack { ssrc: 2, sequence: 16, more: 0 },
+                Report::Nack { ssrc: 2, sequence: 40, more: 0 },
+                Report::PictureLoss { ssrc: 3 },
+            ]
+        );
+    }
+
+    #[test]
     fn eight_sender_reports_and_a_block_fit() {
         let info = SenderInfo { ssrc: 1, ntp: NtpTime(0), timestamp: 0, packets: 0, octets: 0 };
         let mut buffer = [0; 700];
@@ -249,13 +347,13 @@ mod tests {
         #[test]
         fn no_reports_make_it_panic(
             count in 0x80u8..0xa0,
-            kind in 200u8..203,
+            kind in 200u8..208,
             words in 0u8..40,
             rest in proptest::collection::vec(any::<u8>(), 0..200),
         ) {
             let mut blocks = 0;
             read(&[vec![count, kind, 0, words], rest].concat(), |_| blocks += 1);
-            prop_assert!(blocks <= 50);
+            prop_assert!(blocks <= 80);
         }
     }
 }

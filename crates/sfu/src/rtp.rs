@@ -1,6 +1,8 @@
 //! RTP headers (RFC 3550 §5.1) as they come from clients and as they go to receivers.
 
-use voicehall_protocol::rtp::{EXT_AUDIO_LEVEL, PT_OPUS};
+use voicehall_protocol::rtp::{
+    EXT_AUDIO_LEVEL, EXT_MID, EXT_REPAIRED_RID, EXT_RID, EXT_TRANSPORT_CC, PT_OPUS, RIDS,
+};
 
 const FIXED_BYTES: usize = 12;
 /// "Defined by profile" of one-byte header extensions (RFC 8285 §4.2).
@@ -35,6 +37,20 @@ impl AudioLevel {
     }
 }
 
+/// What a client calls a stream, until its SSRC is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StreamName {
+    /// Number of the media line, [`UNKNOWN_NAME`] when it is none.
+    pub mid: Option<u8>,
+    /// Number of the simulcast layer, likewise.
+    pub layer: Option<u8>,
+    /// Number of the layer that it repeats packets of, likewise.
+    pub repaired: Option<u8>,
+}
+
+/// A name that the protocol does not have.
+pub const UNKNOWN_NAME: u8 = u8::MAX;
+
 /// What matters of a received header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RtpHeader {
@@ -52,6 +68,10 @@ pub struct RtpHeader {
     pub csrc: Option<u32>,
     /// Header extension [`EXT_AUDIO_LEVEL`].
     pub level: Option<AudioLevel>,
+    /// What the stream is called.
+    pub name: StreamName,
+    /// Header extension [`EXT_TRANSPORT_CC`].
+    pub transport: Option<u16>,
     /// Whether the payload ends in padding.
     pub padded: bool,
     /// Where the payload starts.
@@ -78,12 +98,20 @@ impl RtpHeader {
         let csrcs = rest.get(..usize::from(fixed[0] & 0x0f) * 4)?;
         let mut len = FIXED_BYTES + csrcs.len();
         let mut level = None;
+        let (mut name, mut transport) = (StreamName::default(), None);
         if fixed[0] & 0x10 != 0 {
             let head = packet.get(len..len + 4)?;
             let profile = u16::from_be_bytes([head[0], head[1]]);
             let words = usize::from(u16::from_be_bytes([head[2], head[3]]));
             len += 4;
-            level = audio_level(profile, packet.get(len..len + words * 4)?);
+            extensions(profile, packet.get(len..len + words * 4)?, |id, value| match id {
+                EXT_AUDIO_LEVEL => level = level.or(value.first().map(|level| AudioLevel(*level))),
+                EXT_MID => name.mid = Some(decimal(value)),
+                EXT_RID => name.layer = Some(layer(value)),
+                EXT_REPAIRED_RID => name.repaired = Some(layer(value)),
+                EXT_TRANSPORT_CC => transport = value.first_chunk().map(|number| u16::from_be_bytes(*number)),
+                _ => {}
+            });
             len += words * 4;
         }
         let word = |at: usize| u32::from_be_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]]);
@@ -95,6 +123,8 @@ impl RtpHeader {
             ssrc: word(8),
             csrc: csrcs.first_chunk().map(|csrc| u32::from_be_bytes(*csrc)),
             level,
+            name,
+            transport,
             padded: fixed[0] & 0x20 != 0,
             len,
         })
@@ -115,11 +145,12 @@ impl RtpHeader {
     }
 }
 
-/// RFC 8285: both forms, whatever else is in there.
-fn audio_level(profile: u16, mut data: &[u8]) -> Option<AudioLevel> {
+/// Reads header extensions (RFC 8285) in both forms, up to the first that is malformed.
+#[inline]
+fn extensions(profile: u16, mut data: &[u8], mut each: impl FnMut(u8, &[u8])) {
     let two_byte = profile & 0xfff0 == TWO_BYTE_PROFILE;
     if !two_byte && profile != ONE_BYTE_PROFILE {
-        return None;
+        return;
     }
     while let Some((&first, rest)) = data.split_first() {
         if first == 0 {
@@ -127,20 +158,30 @@ fn audio_level(profile: u16, mut data: &[u8]) -> Option<AudioLevel> {
             continue;
         }
         let (id, len, rest) = if two_byte {
-            let (&len, rest) = rest.split_first()?;
+            let Some((&len, rest)) = rest.split_first() else { return };
             (first, usize::from(len), rest)
         } else if first >> 4 == 15 {
-            return None;
+            return;
         } else {
             (first >> 4, usize::from(first & 0x0f) + 1, rest)
         };
-        let (value, rest) = rest.split_at_checked(len)?;
-        if id == EXT_AUDIO_LEVEL {
-            return value.first().map(|level| AudioLevel(*level));
-        }
+        let Some((value, rest)) = rest.split_at_checked(len) else { return };
+        each(id, value);
         data = rest;
     }
-    None
+}
+
+/// A number of one or two digits.
+fn decimal(text: &[u8]) -> u8 {
+    match *text {
+        [ones @ b'0'..=b'9'] => ones - b'0',
+        [tens @ b'1'..=b'9', ones @ b'0'..=b'9'] => (tens - b'0') * 10 + (ones - b'0'),
+        _ => UNKNOWN_NAME,
+    }
+}
+
+fn layer(rid: &[u8]) -> u8 {
+    RIDS.iter().position(|known| known.as_bytes() == rid).map_or(UNKNOWN_NAME, |layer| layer as u8)
 }
 
 /// The header of a voice packet, written anew: nothing of the sender's own header is left but
@@ -169,6 +210,37 @@ impl VoiceHeader {
         self.0[1] = PT_OPUS | u8::from(marker) << 7;
         self.0[2..4].copy_from_slice(&sequence.to_be_bytes());
         &self.0
+    }
+}
+
+/// The header of a video packet for one receiver.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct VideoHeader {
+    pub payload_type: u8,
+    pub marker: bool,
+    pub padded: bool,
+    pub sequence: u16,
+    pub timestamp: u32,
+    pub ssrc: u32,
+    pub csrc: u32,
+    /// Number among all video packets to this receiver.
+    pub transport: u16,
+}
+
+impl VideoHeader {
+    pub fn bytes(&self) -> [u8; VOICE_HEADER_BYTES] {
+        let mut bytes = [0; VOICE_HEADER_BYTES];
+        bytes[0] = 0x80 | 0x10 | 1 | u8::from(self.padded) << 5;
+        bytes[1] = self.payload_type | u8::from(self.marker) << 7;
+        bytes[2..4].copy_from_slice(&self.sequence.to_be_bytes());
+        bytes[4..8].copy_from_slice(&self.timestamp.to_be_bytes());
+        bytes[8..12].copy_from_slice(&self.ssrc.to_be_bytes());
+        bytes[12..16].copy_from_slice(&self.csrc.to_be_bytes());
+        bytes[16..18].copy_from_slice(&ONE_BYTE_PROFILE.to_be_bytes());
+        bytes[19] = 1;
+        bytes[20] = EXT_TRANSPORT_CC << 4 | 1;
+        bytes[21..23].copy_from_slice(&self.transport.to_be_bytes());
+        bytes
     }
 }
 
@@ -205,6 +277,28 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_is_told_by_its_names() {
+        let name = |data: &[u8]| RtpHeader::parse(&with_extension(0xbede, data)).unwrap().name;
+        let named = |mid, layer, repaired| StreamName { mid, layer, repaired };
+        assert_eq!(name(&[0x20, b'9', 0x30, b'm']), named(Some(9), Some(1), None));
+        assert_eq!(name(&[0x21, b'1', b'0', 0x40, b'h', 0, 0, 0]), named(Some(10), None, Some(2)));
+        assert_eq!(name(&[0x21, b'0', b'9', 0x30, b'q', 0, 0, 0]), named(Some(255), Some(255), None));
+        let header = VideoHeader {
+            payload_type: 45,
+            marker: true,
+            padded: false,
+            sequence: 7,
+            timestamp: 8,
+            ssrc: 9,
+            csrc: 10,
+            transport: 0x1234,
+        };
+        let read = RtpHeader::parse(&header.bytes()).unwrap();
+        assert_eq!((read.transport, read.csrc, read.len), (Some(0x1234), Some(10), VOICE_HEADER_BYTES));
+        assert_eq!((read.marker, read.payload_type, read.sequence), (true, 45, 7));
+    }
+
+    #[test]
     fn padding_is_cut_and_must_fit() {
         let packet = |padding: u8| {
             let mut packet = vec![0xa0, PT_OPUS, 0, 7, 0, 0, 0, 9, 0, 0, 0, 5];
@@ -235,6 +329,8 @@ mod tests {
                 ssrc,
                 csrc: Some(csrc),
                 level: Some(AudioLevel(level)),
+                name: StreamName::default(),
+                transport: None,
                 padded: false,
                 len: VOICE_HEADER_BYTES,
             });

@@ -8,11 +8,13 @@ use crate::reception::Reception;
 use crate::selection::Speaker;
 use crate::srtp::{DirectionKeys, Profile, ReplayWindow, SessionKeys};
 use crate::stats::SessionStats;
+use crate::video::inbound::Streams;
 use dimpl::{Dtls, Output};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use voicehall_protocol::ids::VoiceSessionId;
+use voicehall_protocol::rtp::SourceKind;
 use voicehall_protocol::ticket::SessionBits;
 use voicehall_protocol::voice::Fingerprint;
 
@@ -20,6 +22,11 @@ use voicehall_protocol::voice::Fingerprint;
 /// each costs a packet to everyone, and in bursts as a network that stalled lets them through.
 const VOICE_PER_SECOND: u32 = 200;
 const VOICE_BURST: u32 = 300;
+
+/// Authenticated packets of video and its sound that a session may have forwarded: a screen of 15 Mb/s
+/// beside a camera, and in bursts as large pictures make them.
+const VIDEO_PER_SECOND: u32 = 3000;
+const VIDEO_BURST: u32 = 2000;
 
 /// Datagrams a session may send of any other kind, or that do not authenticate.
 const OTHER_PER_SECOND: u32 = 200;
@@ -43,6 +50,11 @@ pub(crate) struct Session {
     /// Packets were withheld since the last that was forwarded.
     pub withheld: bool,
     pub voice_limit: RateLimit,
+    pub video_limit: RateLimit,
+    /// Places of its camera and its screen in the channel.
+    pub sources: [Option<u32>; 2],
+    /// It says what it sends: nothing else is taken.
+    pub announces: bool,
     pub other_limit: RateLimit,
     pub opened: Instant,
     /// Packets of silence that each of its slots is still to get.
@@ -76,9 +88,11 @@ pub(crate) struct Inbound {
     pub rtcp_window: ReplayWindow,
     /// There once the first packet of the microphone has been authenticated.
     pub microphone: Option<Microphone>,
+    /// Everything else that it sends.
+    pub streams: Streams,
 }
 
-/// The one stream that a session may send.
+/// The stream of a session's voice.
 pub(crate) struct Microphone {
     pub window: ReplayWindow,
     pub reception: Reception,
@@ -123,6 +137,9 @@ impl Session {
             speaker: new.speaker,
             withheld: false,
             voice_limit: RateLimit::new(VOICE_PER_SECOND, VOICE_BURST, now),
+            video_limit: RateLimit::new(VIDEO_PER_SECOND, VIDEO_BURST, now),
+            sources: [None; 2],
+            announces: false,
             other_limit: RateLimit::new(OTHER_PER_SECOND, OTHER_BURST, now),
             opened: now,
             prime_left: if new.prime { prime::PACKETS } else { 0 },
@@ -133,7 +150,7 @@ impl Session {
 
     /// Whether its voice may be forwarded.
     pub fn may_speak(&self) -> bool {
-        self.bits.contains(SessionBits::SPEAK) && !self.bits.contains(SessionBits::MUTED)
+        self.bits.may_send(SourceKind::Microphone)
     }
 
     /// Handles a DTLS datagram. `start` makes the connection for the first one.

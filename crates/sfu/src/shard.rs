@@ -2,6 +2,9 @@
 
 mod control;
 mod media;
+mod video;
+
+pub use video::{Demand, Watchers};
 
 use crate::channel::Channel;
 use crate::ice::{UFRAG_CHARS, ufrag_of};
@@ -145,7 +148,7 @@ impl Shard {
         };
         if RtpHeader::is_media(datagram) {
             if RtpHeader::is_rtcp(datagram) {
-                self.handle_rtcp(index, datagram, now);
+                self.handle_rtcp(index, datagram, now, outbox);
             } else {
                 self.handle_rtp(index, datagram, now, outbox);
             }
@@ -162,6 +165,7 @@ impl Shard {
             match timer {
                 Timer::Session { index, serial } => self.session_timeout(index, serial, now, outbox),
                 Timer::Channel { index, serial } => self.channel_timeout(index, serial, now, outbox),
+                Timer::Video { index, serial } => self.video_timeout(index, serial, now, outbox),
                 Timer::Prime { index, serial } => self.prime(index, serial, now, outbox),
             }
         }

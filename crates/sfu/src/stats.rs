@@ -41,6 +41,22 @@ counters! {
         voice_forwarded,
         /// Bytes in them.
         bytes_forwarded,
+        /// Packets of video and of its sound received and authenticated.
+        video_received,
+        /// Of these, packets that were sent again because the node asked for them.
+        video_recovered,
+        /// Video packets sent, one for each slot.
+        video_forwarded,
+        /// Bytes in them.
+        video_bytes_forwarded,
+        /// Packets of screens' sound sent.
+        screen_audio_forwarded,
+        /// Video packets sent again because a receiver asked for them.
+        video_resent,
+        /// Packets asked for again by the node.
+        video_nacked,
+        /// Key frames asked for by the node.
+        key_frames_requested,
         /// Packets of silence sent to browsers that had just connected.
         primed,
         /// RTCP packets sent.
@@ -61,12 +77,18 @@ counters! {
         dropped_forged,
         /// Dropped: SRTP or SRTCP seen before, or too old to tell.
         dropped_replayed,
-        /// Dropped: RTP of an SSRC that is not the session's microphone.
+        /// Dropped: RTP of an SSRC that is none of the session's streams.
         dropped_foreign_ssrc,
         /// Dropped: RTP of an unknown payload type, empty, or larger than the protocol allows.
         dropped_payload,
         /// Dropped: voice of a session that is muted or may not speak.
         dropped_muted,
+        /// Dropped: video of a session that may not send it.
+        dropped_barred,
+        /// Dropped: padding, and packets sent again that were there already.
+        dropped_repeated,
+        /// Not sent again: packets that are forgotten, never were, or were just sent again.
+        dropped_nack,
         /// Dropped: voice that was not among the loudest.
         dropped_not_chosen,
         /// Dropped: packets of pure silence after the hangover.

@@ -9,6 +9,7 @@ use std::time::Instant;
 pub(crate) enum Timer {
     Session { index: u32, serial: u64 },
     Channel { index: u32, serial: u64 },
+    Video { index: u32, serial: u64 },
     Prime { index: u32, serial: u64 },
 }
 

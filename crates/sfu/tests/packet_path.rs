@@ -1,10 +1,15 @@
-//! The path of a voice packet allocates and frees nothing, and asks the system for nothing, so that it
+//! The path of a packet, of voice or of video, allocates and frees nothing, and asks the system for nothing, so that it
 //! cannot wait for a lock either: not when it is received, not for its receivers.
 
 mod common;
 
-use common::{Call, address};
+use common::camera::{Camera, PACKETS, sending};
+use common::{Call, address, session, source};
 use std::net::SocketAddr;
+use std::time::Duration;
+use voicehall_protocol::rtp::SourceKind;
+use voicehall_protocol::ticket::SessionBits;
+use voicehall_protocol::video::View;
 use voicehall_sfu::{DATAGRAM_BYTES_MAX, Event, Outbox};
 use voicehall_test_realtime::allocations;
 
@@ -47,6 +52,54 @@ fn forward(call: &mut Call, packets: &mut [(SocketAddr, Vec<u8>)], sink: &mut Si
     for (from, packet) in packets {
         call.shard.handle_datagram(*from, packet, call.now, sink);
     }
+}
+
+/// A camera that all others see, half of them with half its pictures, and its next packets.
+fn seen_by_all() -> (Call, Vec<(SocketAddr, Vec<u8>)>) {
+    let mut call = Call::of(40);
+    call.shard.update(session(0), SessionBits::VIDEO);
+    call.shard.set_send(session(0), Some(&sending()), None, call.now, &mut call.said);
+    let camera = source(0).sibling(SourceKind::Camera);
+    for peer in 1..40 {
+        let frame_rate = if peer % 2 == 0 { 15 } else { 30 };
+        let view = View { slot: 0, source: camera, height: 720, frame_rate, priority: 0 };
+        call.shard.set_views(session(peer), &[view], call.now, &mut call.said);
+    }
+    let mut sent = Camera::new(0, SourceKind::Camera);
+    for _ in 0..200 {
+        sent.send(&mut call, &[0, 2]);
+        call.run(Duration::from_millis(33));
+    }
+    let mut packets = Vec::new();
+    for _ in 0..20 {
+        sent.send(&mut call, &[2]);
+        packets.extend(std::iter::from_fn(|| Some((address(0), call.peers[0].poll_datagram()?))));
+    }
+    assert_eq!(packets.len(), 20 * PACKETS);
+    (call, packets)
+}
+
+/// Twenty viewers get all pictures, nineteen every other one.
+const SEEN: u64 = (20 * 20 + 19 * 10) * PACKETS as u64;
+
+#[test]
+fn forwarding_video_allocates_nothing() {
+    let (mut call, mut packets) = seen_by_all();
+    let mut sink = Sink { buffer: [0; DATAGRAM_BYTES_MAX], sent: 0 };
+    assert_eq!(allocations(|| forward(&mut call, &mut packets, &mut sink)), 0);
+    assert_eq!(sink.sent, SEEN);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn forwarding_video_asks_the_system_for_nothing() {
+    let (mut call, mut packets) = seen_by_all();
+    let mut sink = Sink { buffer: [0; DATAGRAM_BYTES_MAX], sent: 0 };
+    let forwarded = || {
+        forward(&mut call, &mut packets, &mut sink);
+        assert_eq!(sink.sent, SEEN);
+    };
+    assert!(voicehall_test_realtime::keeps_to_itself(forwarded));
 }
 
 #[test]

@@ -7,7 +7,7 @@
 mod hearing;
 
 pub use dimpl::DtlsCertificate;
-pub use hearing::{Hearing, Voice};
+pub use hearing::{Hearing, Place, Seen, Voice};
 
 use dimpl::{Dtls, Output};
 use std::collections::VecDeque;
@@ -223,6 +223,36 @@ impl Peer {
         self.hearing.pop()
     }
 
+    /// The next packet of video or of a screen's sound that came.
+    pub fn poll_seen(&mut self) -> Option<Seen> {
+        self.hearing.pop_seen()
+    }
+
+    /// Sends a packet with this very header. `index` is rollover counter and sequence number in one.
+    /// `None` while not connected.
+    pub fn send_with(&mut self, header: &[u8], payload: &[u8], index: u64) -> Option<()> {
+        let keys = self.keys.as_ref().filter(|_| self.state == State::Connected)?;
+        let mut out = vec![0; DATAGRAM_BYTES_MAX];
+        let len = keys.client.rtp.seal_rtp(header, payload, index, &mut out).ok()?;
+        out.truncate(len);
+        self.outgoing.push_back(out);
+        Some(())
+    }
+
+    /// Sends an RTCP packet of what `write` writes. `None` while not connected.
+    pub fn send_rtcp(&mut self, write: impl FnOnce(&mut rtcp::Writer<'_>)) -> Option<()> {
+        let keys = self.keys.as_ref().filter(|_| self.state == State::Connected)?;
+        let mut out = vec![0; DATAGRAM_BYTES_MAX];
+        let mut writer = rtcp::Writer::new(&mut out);
+        write(&mut writer);
+        let len = writer.finish();
+        let len = keys.client.rtcp.seal_rtcp(&mut out, len, self.rtcp_index).ok()?;
+        self.rtcp_index += 1;
+        out.truncate(len);
+        self.outgoing.push_back(out);
+        Some(())
+    }
+
     /// RTCP reports that came since the last call.
     pub fn take_reports(&mut self) -> Vec<Report> {
         std::mem::take(&mut self.reports)
@@ -267,36 +297,22 @@ impl Peer {
 
     /// Sends this very packet. `None` while not connected.
     pub fn send_rtp(&mut self, rtp: &Rtp) -> Option<()> {
-        let keys = self.keys.as_ref().filter(|_| self.state == State::Connected)?;
-        let header = header(rtp);
-        let mut out = vec![0; DATAGRAM_BYTES_MAX];
-        let len = keys.client.rtp.seal_rtp(&header, &rtp.payload, rtp.index, &mut out).ok()?;
-        out.truncate(len);
-        self.outgoing.push_back(out);
-        Some(())
+        self.send_with(&header(rtp), &rtp.payload, rtp.index)
     }
 
     /// Sends a sender report for its microphone and receiver reports on these streams.
     pub fn send_reports(&mut self, blocks: &[ReportBlock], now: Instant) -> Option<()> {
-        let keys = self.keys.as_ref().filter(|_| self.state == State::Connected)?;
-        let mut out = vec![0; DATAGRAM_BYTES_MAX];
-        let mut writer = rtcp::Writer::new(&mut out);
-        writer.sender_report(&SenderInfo {
+        let info = SenderInfo {
             ssrc: self.next_voice.ssrc,
             ntp: NtpTime::since_zero(now.saturating_duration_since(self.started)),
             timestamp: self.next_voice.timestamp,
             packets: 0,
             octets: 0,
-        });
-        for block in blocks {
-            writer.receiver_report(self.next_voice.ssrc, Some(block));
-        }
-        let len = writer.finish();
-        let len = keys.client.rtcp.seal_rtcp(&mut out, len, self.rtcp_index).ok()?;
-        self.rtcp_index += 1;
-        out.truncate(len);
-        self.outgoing.push_back(out);
-        Some(())
+        };
+        self.send_rtcp(|writer| {
+            writer.sender_report(&info);
+            blocks.iter().for_each(|block| writer.receiver_report(info.ssrc, Some(block)));
+        })
     }
 
     fn check(&mut self, nominate: bool) {

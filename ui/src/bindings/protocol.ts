@@ -6,6 +6,24 @@ export const PT_OPUS = 111;
 export const EXT_AUDIO_LEVEL = 1;
 export const VOICE_SLOTS = 8;
 export const VOICE_SLOT_SSRC = 5636096;
+export const PT_H264 = 102;
+export const PT_H264_RTX = 103;
+export const PT_AV1 = 45;
+export const PT_AV1_RTX = 46;
+export const EXT_MID = 2;
+export const EXT_RID = 3;
+export const EXT_REPAIRED_RID = 4;
+export const EXT_TRANSPORT_CC = 5;
+export const VIDEO_SLOTS = 16;
+export const VIDEO_SLOT_SSRC = 5640192;
+export const VIDEO_SLOT_RTX_SSRC = 5640448;
+export const SCREEN_AUDIO_SLOTS = 2;
+export const SCREEN_AUDIO_SLOT_SSRC = 5644288;
+export const MID_CAMERA = 9;
+export const MID_SCREEN = 10;
+export const MID_SCREEN_AUDIO = 11;
+export const MID_SCREEN_AUDIO_SLOT = 12;
+export const MID_VIDEO_SLOT = 14;
 export const NAME_CHARS_MAX = 32;
 export const PASSWORD_CHARS_MIN = 10;
 export const MESSAGE_CHARS_MAX = 4000;
@@ -13,8 +31,15 @@ export const HISTORY_PAGE = 50;
 export const KEY_BINDINGS_MAX = 64;
 export const KEY_BINDING_KEYS_MAX = 5;
 export const EXT_AUDIO_LEVEL_URI = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+export const EXT_MID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid";
+export const EXT_RID_URI = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
+export const EXT_REPAIRED_RID_URI = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id";
+export const EXT_TRANSPORT_CC_URI = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+export const H264_FMTP = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f";
 export const VOICE_JOIN_PATH = "/voice/join";
+export const VOICE_VIDEO_PATH = "/voice/video";
 export const GATEWAY_PATH = "/gateway";
+export const RIDS = ["l", "m", "h"] as const;
 
 /** Bits of `Role.permissions`. */
 export const Permission = {
@@ -635,6 +660,130 @@ source: SourceId, };
 export type Fingerprint = string;
 
 export type EndReason = "left" | "replaced" | "disconnected" | "forbidden" | "timedOut" | "handshakeFailed" | "channelGone" | "nodeStopping";
+
+export type VideoClientMessage = { "op": "open", 
+/**
+ * From the join answer.
+ */
+ufrag: string, 
+/**
+ * From the join answer.
+ */
+password: string, } | { "op": "views", 
+/**
+ * At most one for each slot.
+ */
+views: Array<VideoView>, } | { "op": "send", 
+/**
+ * Its camera.
+ */
+camera: VideoSending | null, 
+/**
+ * Its screen.
+ */
+screen: VideoSending | null, 
+/**
+ * Whether the screen has sound.
+ */
+screenAudio: boolean, };
+
+export type VideoView = { 
+/**
+ * The slot in which it is wanted, below [`VIDEO_SLOTS`].
+ */
+slot: number, 
+/**
+ * A camera or a screen.
+ */
+source: SourceId, 
+/**
+ * Of the tile, in pixels of the display.
+ */
+height: number, 
+/**
+ * Pictures a second that are wanted at most.
+ */
+frameRate: number, 
+/**
+ * Larger ones come first when the line does not carry all.
+ */
+priority: number, };
+
+export type VideoSending = { 
+/**
+ * How it is encoded.
+ */
+codec: VideoCodec, 
+/**
+ * What counts when not all can be had.
+ */
+content: VideoContent, 
+/**
+ * The smallest first.
+ */
+layers: Array<SentLayer>, };
+
+export type SentLayer = { 
+/**
+ * In pixels.
+ */
+height: number, 
+/**
+ * Pictures a second at most.
+ */
+frameRate: number, };
+
+export type VideoContent = "motion" | "detail";
+
+export type VideoCodec = "h264" | "av1";
+
+export type VideoServerMessage = { "op": "demand", 
+/**
+ * Of its camera.
+ */
+camera: [number | null, number | null, number | null], 
+/**
+ * Of its screen.
+ */
+screen: [number | null, number | null, number | null], } | { "op": "slots", 
+/**
+ * In the order of the slots.
+ */
+slots: Array<VideoSlotView>, } | { "op": "watchers", 
+/**
+ * Its camera.
+ */
+camera: Array<SourceId>, 
+/**
+ * Its screen.
+ */
+screen: Array<SourceId>, } | { "op": "error", 
+/**
+ * Why.
+ */
+code: VideoErrorCode, };
+
+export type VideoSlotView = { 
+/**
+ * The slot.
+ */
+slot: number, 
+/**
+ * What was asked for.
+ */
+source: SourceId, 
+/**
+ * The layer that is shown, 0 for the smallest; none before the first picture.
+ */
+layer: number | null, 
+/**
+ * How it stands.
+ */
+state: VideoSlotState, };
+
+export type VideoSlotState = "live" | "waiting" | "noBandwidth" | "ended" | "forbidden";
+
+export type VideoErrorCode = "malformed" | "badCredentials" | "outOfOrder" | "rateLimited" | "sessionEnded";
 
 export type ControlRequest = { "command": "mute", 
 /**

@@ -222,6 +222,8 @@ impl Outbox for SocketOutbox {
                 self.admission.lock().unwrap_or_else(PoisonError::into_inner).close(session);
                 VoiceEvent::Closed { session, reason }
             }
+            // For those who send or watch video: nobody says so yet.
+            Event::Demand { .. } | Event::Slots { .. } | Event::Watchers { .. } => return,
         });
     }
 }

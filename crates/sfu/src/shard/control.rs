@@ -8,6 +8,7 @@ use crate::session::{Inbound, NewSession, Session};
 use crate::srtp::{ReplayWindow, SessionKeys};
 use crate::stats::{SessionStats, ShardStats};
 use crate::timers::Timer;
+use crate::video::inbound::Streams;
 use crate::{Credentials, Event, Outbox};
 use std::time::Instant;
 use voicehall_protocol::ids::{ChannelId, VoiceSessionId};
@@ -75,6 +76,12 @@ impl Shard {
         if !session.may_speak() {
             channel.selection.release(session.speaker.source);
         }
+        for place in session.sources.iter().flatten() {
+            if let Some(source) = channel.video.sources[*place as usize].as_deref_mut() {
+                source.allowed = bits.may_send(source.id.kind());
+                channel.video.stale = true;
+            }
+        }
         if let Some(receiver) = session.receiver {
             channel.receivers[receiver as usize].set_deafened(bits.contains(SessionBits::DEAFENED));
         }
@@ -123,8 +130,12 @@ impl Shard {
             return;
         };
         let deafened = session.bits.contains(SessionBits::DEAFENED);
-        session.inbound =
-            Some(Inbound { keys: keys.client, rtcp_window: ReplayWindow::default(), microphone: None });
+        session.inbound = Some(Inbound {
+            keys: keys.client,
+            rtcp_window: ReplayWindow::default(),
+            microphone: None,
+            streams: Streams::new(now),
+        });
         session.receiver = Some(channel.receivers.len() as u32);
         channel.receivers.push(Receiver::new(index, path, deafened, keys.server, &mut self.random));
         self.stats.sessions_connected += 1;
@@ -175,14 +186,12 @@ impl Shard {
         channel.selection.release(session.speaker.source);
         if let Some(receiver) = session.receiver {
             self.stats.sessions_connected -= 1;
-            channel.receivers.swap_remove(receiver as usize);
-            // The last receiver stands in the gap now.
-            if let Some(moved) = channel.receivers.get(receiver as usize)
-                && let Some(moved) = super::session(&mut self.sessions, moved.session)
-            {
+            let moved = channel.remove_receiver(receiver);
+            if let Some(moved) = moved.and_then(|moved| super::session(&mut self.sessions, moved)) {
                 moved.receiver = Some(receiver);
             }
         }
+        session.sources.iter().flatten().for_each(|place| channel.video.remove(*place));
         channel.sessions -= 1;
         if channel.sessions == 0 {
             self.by_channel.remove(&channel.id);

@@ -11,7 +11,9 @@ use crate::srtp::{ReplayWindow, SrtpError};
 use crate::stats::ShardStats;
 use crate::timers::Timer;
 use std::time::Instant;
-use voicehall_protocol::rtp::{OPUS_BYTES_MAX, PT_OPUS};
+use voicehall_protocol::rtp::{
+    MID_MICROPHONE, OPUS_BYTES_MAX, PT_AV1, PT_AV1_RTX, PT_H264, PT_H264_RTX, PT_OPUS,
+};
 
 /// A microphone packet that has been authenticated and decrypted.
 struct Heard {
@@ -30,7 +32,18 @@ impl Shard {
         outbox: &mut dyn Outbox,
     ) {
         let Some(session) = session(&mut self.sessions, index) else { return };
-        let Some(heard) = open(session, packet, now, &mut self.stats) else { return };
+        let Some(inbound) = &session.inbound else {
+            self.stats.dropped_early += 1;
+            return;
+        };
+        let Some(header) = RtpHeader::parse(packet) else {
+            self.stats.dropped_malformed += 1;
+            return;
+        };
+        if is_video(inbound, &header) {
+            return self.handle_video(index, &header, packet, now, outbox);
+        }
+        let Some(heard) = open(session, header, packet, now, &mut self.stats) else { return };
         let Some(channel) = &mut self.channels[session.channel as usize] else { return };
         let Heard { header, index: packet_index, end } = heard;
         if !channel.reports_armed {
@@ -38,7 +51,7 @@ impl Shard {
             let timer = Timer::Channel { index: session.channel, serial: channel.serial };
             self.timers.set(now + report::REPORT_STEP, timer);
         }
-        channel.voice_at = now;
+        channel.media_at = now;
 
         let payload = header.payload(&packet[..end]).filter(|payload| !payload.is_empty());
         let Some(payload) = payload.filter(|payload| payload.len() <= OPUS_BYTES_MAX) else {
@@ -77,30 +90,51 @@ impl Shard {
         }
     }
 
-    pub(super) fn handle_rtcp(&mut self, index: u32, packet: &mut [u8], now: Instant) {
+    pub(super) fn handle_rtcp(
+        &mut self,
+        index: u32,
+        packet: &mut [u8],
+        now: Instant,
+        outbox: &mut dyn Outbox,
+    ) {
         let ntp = self.ntp(now);
         let Some(session) = session(&mut self.sessions, index) else { return };
         if session.inbound.is_none() {
             self.stats.dropped_early += 1;
         } else if !session.other_limit.allow(now) {
             self.stats.dropped_rate += 1;
-        } else if let Err(error) = report::receive_report(session, packet, ntp, now) {
-            count(error, &mut self.stats);
+        } else {
+            match report::receive_report(session, packet, ntp, now) {
+                Ok(feedback) if feedback.is_empty() => {}
+                Ok(feedback) => self.handle_feedback(index, &feedback, now, outbox),
+                Err(error) => count(error, &mut self.stats),
+            }
         }
+    }
+}
+
+/// Whether a packet is of a stream other than the microphone.
+fn is_video(inbound: &Inbound, header: &RtpHeader) -> bool {
+    match header.payload_type {
+        PT_H264 | PT_H264_RTX | PT_AV1 | PT_AV1_RTX => true,
+        PT_OPUS => {
+            header.name.mid.is_some_and(|mid| usize::from(mid) != MID_MICROPHONE)
+                || inbound.streams.knows(header.ssrc)
+        }
+        _ => false,
     }
 }
 
 /// Authenticates and decrypts a microphone packet; anything else is counted and dropped. The
 /// first SSRC that authenticates is the microphone's for the rest of the session.
-fn open(session: &mut Session, packet: &mut [u8], now: Instant, stats: &mut ShardStats) -> Option<Heard> {
-    let Some(Inbound { keys, microphone, .. }) = &mut session.inbound else {
-        stats.dropped_early += 1;
-        return None;
-    };
-    let Some(header) = RtpHeader::parse(packet) else {
-        stats.dropped_malformed += 1;
-        return None;
-    };
+fn open(
+    session: &mut Session,
+    header: RtpHeader,
+    packet: &mut [u8],
+    now: Instant,
+    stats: &mut ShardStats,
+) -> Option<Heard> {
+    let Inbound { keys, microphone, .. } = session.inbound.as_mut()?;
     if header.payload_type != PT_OPUS {
         stats.dropped_payload += 1;
         return None;
@@ -130,7 +164,7 @@ fn open(session: &mut Session, packet: &mut [u8], now: Instant, stats: &mut Shar
     Some(Heard { header, index, end })
 }
 
-fn count(error: SrtpError, stats: &mut ShardStats) {
+pub(super) fn count(error: SrtpError, stats: &mut ShardStats) {
     match error {
         SrtpError::Malformed => stats.dropped_malformed += 1,
         SrtpError::Forged => stats.dropped_forged += 1,

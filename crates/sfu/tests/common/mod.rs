@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub mod camera;
+
 use dimpl::DtlsCertificate;
 use std::collections::HashMap;
 use std::net::SocketAddr;
