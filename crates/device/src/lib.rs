@@ -19,7 +19,6 @@ pub mod keys;
 mod microphone;
 mod native;
 pub mod realtime;
-pub mod share_sound;
 mod sounds;
 mod speaker;
 mod status;

@@ -304,7 +304,6 @@ impl Watcher {
 
     fn appeared(&self, id: u32, node: Node) {
         let is_ours = node.class == "Stream/Input/Audio"
-            && !node.name.starts_with(crate::share_sound::NODE_NAME)
             && node.client.is_some_and(|client| self.own_clients.borrow().contains(&client));
         let mut seen = lock(&self.shared.0);
         if let Some(device) = self.route.borrow().as_ref().filter(|_| is_ours)
