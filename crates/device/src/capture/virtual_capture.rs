@@ -158,12 +158,17 @@ impl CaptureSystem for VirtualCapture {
     fn open(&self, source: &SourceId, wanted: Wanted) -> Result<CaptureStream, CaptureError> {
         let source = self.find(source)?;
         let (sink, stream) = stream();
+        // Here, because its thread may start later.
+        lock(&source.state).open += 1;
+        let drawn = source.clone();
         let thread = SourceThread::spawn("test pattern", move || {
-            lock(&source.state).open += 1;
-            draw(&source, wanted, sink);
+            draw(&drawn, wanted, sink);
+            lock(&drawn.state).open -= 1;
+        });
+        if thread.is_err() {
             lock(&source.state).open -= 1;
-        })?;
-        Ok(stream.kept_by(thread))
+        }
+        Ok(stream.kept_by(thread?))
     }
 }
 
