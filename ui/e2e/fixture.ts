@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import type { ServerMessage } from '../src/bindings/protocol';
 import { PlayedServer } from './server';
 import { PlayedShell } from './shell';
@@ -51,6 +52,31 @@ export function launch(): Promise<Browser> {
       '--use-fake-ui-for-media-stream',
     ],
   });
+}
+
+/**
+ * One browser for a file's tests, and a stage for each of them, on which no page may break the content
+ * security policy or throw, whatever is done in it. Gives the browser, for who needs a second stage.
+ */
+export function eachOnStage(
+  open: (browser: Browser) => Promise<Stage>,
+  enter: (stage: Stage) => void,
+): () => Browser {
+  let browser: Browser;
+  let stage: Stage;
+  beforeAll(async () => {
+    browser = await launch();
+  });
+  afterAll(() => browser.close());
+  beforeEach(async () => {
+    stage = await open(browser);
+    enter(stage);
+  });
+  afterEach(async () => {
+    await stage.close();
+    expect(stage.violations).toEqual([]);
+  });
+  return () => browser;
 }
 
 /** A page on the played server. */

@@ -1,26 +1,20 @@
 /** What people do in views and dialogs, with every control reached by Tab and arrows alone. */
-import type { Browser, Locator, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Locator, Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
 import { openMini, updates, withTray } from './desktop-views';
-import { BASE, launch, Stage } from './fixture';
+import { BASE, eachOnStage, Stage } from './fixture';
 import { inCall } from './views';
 
-let browser: Browser;
 let stage: Stage;
 let page: Page;
 
-beforeAll(async () => {
-  browser = await launch();
-});
-afterAll(() => browser.close());
-beforeEach(async () => {
-  stage = await Stage.openApp(browser);
-  page = stage.page;
-});
-afterEach(async () => {
-  await stage.close();
-  expect(stage.violations).toEqual([]);
-});
+eachOnStage(
+  (browser) => Stage.openApp(browser),
+  (opened) => {
+    stage = opened;
+    page = opened.page;
+  },
+);
 
 /** More than any view has. */
 const STEPS_MAX = 80;

@@ -1,25 +1,19 @@
 /** Everything that can be done, done by keyboard alone. */
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { launch, Stage, voiceState } from './fixture';
+import type { Page } from 'playwright-core';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { eachOnStage, Stage, voiceState } from './fixture';
 import { inCall } from './views';
 
-let browser: Browser;
 let stage: Stage;
 let page: Page;
 
-beforeAll(async () => {
-  browser = await launch();
-});
-afterAll(() => browser.close());
-beforeEach(async () => {
-  stage = await Stage.openApp(browser);
-  page = stage.page;
-});
-afterEach(async () => {
-  await stage.close();
-  expect(stage.violations).toEqual([]);
-});
+eachOnStage(
+  (browser) => Stage.openApp(browser),
+  (opened) => {
+    stage = opened;
+    page = opened.page;
+  },
+);
 
 /** The name, as a screen reader would say it, of what has the focus. */
 const focused = () =>

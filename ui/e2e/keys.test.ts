@@ -1,25 +1,20 @@
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { launch, Stage } from './fixture';
+import type { Page } from 'playwright-core';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { eachOnStage, Stage } from './fixture';
 
-let browser: Browser;
 let stage: Stage;
 let page: Page;
 
-beforeAll(async () => {
-  browser = await launch();
-});
-afterAll(() => browser.close());
-
+const browser = eachOnStage(
+  (browser) => Stage.open(browser),
+  (opened) => {
+    stage = opened;
+    page = opened.page;
+  },
+);
 beforeEach(async () => {
-  stage = await Stage.open(browser);
-  page = stage.page;
   await stage.signedIn();
   await page.getByTestId('settings-open').click();
-});
-afterEach(async () => {
-  await stage.close();
-  expect(stage.violations).toEqual([]);
 });
 
 const bindings = (action: string) => page.getByTestId(`keys-${action}`).getByTestId('key-binding');
@@ -81,7 +76,7 @@ describe('keys', () => {
 
 describe('keys of the desktop', () => {
   it('are asked for when somebody wants them, by keyboard alone', async () => {
-    const stage = await Stage.openApp(browser);
+    const stage = await Stage.openApp(browser());
     const { page, shell } = stage;
     await stage.signedIn();
     await page.getByTestId('settings-open').click();

@@ -1,24 +1,18 @@
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { launch, Stage } from './fixture';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { eachOnStage, Stage } from './fixture';
 import { quality } from './views';
 
-let browser: Browser;
 let stage: Stage;
 let page: Page;
 
-beforeAll(async () => {
-  browser = await launch();
-});
-afterAll(() => browser.close());
-beforeEach(async () => {
-  stage = await Stage.openApp(browser);
-  page = stage.page;
-});
-afterEach(async () => {
-  await stage.close();
-  expect(stage.violations).toEqual([]);
-});
+eachOnStage(
+  (browser) => Stage.openApp(browser),
+  (opened) => {
+    stage = opened;
+    page = opened.page;
+  },
+);
 
 describe('the panel of a call', () => {
   it('adds up the delay from mouth to ear, and draws two minutes', async () => {

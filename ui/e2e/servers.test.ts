@@ -1,26 +1,20 @@
 /** Several servers in one window, by mouse and by keyboard. */
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
 import { CloseCode } from '../src/bindings/protocol';
-import { BASE, launch, Stage, type PlayedServer } from './fixture';
+import { BASE, eachOnStage, type PlayedServer, Stage } from './fixture';
 import { door, node, OLD, PLAY, several, WORK, write } from './several';
 
-let browser: Browser;
 let stage: Stage;
 let page: Page;
 
-beforeAll(async () => {
-  browser = await launch();
-});
-afterAll(() => browser.close());
-beforeEach(async () => {
-  stage = await Stage.openApp(browser);
-  page = stage.page;
-});
-afterEach(async () => {
-  await stage.close();
-  expect(stage.violations).toEqual([]);
-});
+const browser = eachOnStage(
+  (browser) => Stage.openApp(browser),
+  (opened) => {
+    stage = opened;
+    page = opened.page;
+  },
+);
 
 const channel = (name: string) => page.locator(`[data-testid=channel][data-name="${name}"]`);
 const guildShown = () => page.getByTestId('guild-switcher').locator('span span').first();
@@ -313,7 +307,7 @@ describe('an account', () => {
 
 describe('in a browser', () => {
   it('there is one server, and it is said why', async () => {
-    const alone = await Stage.open(browser);
+    const alone = await Stage.open(browser());
     await alone.signedIn();
     await alone.page.getByTestId('guild-switcher').click();
     await alone.page.getByTestId('join-guild-open').click();

@@ -1,24 +1,18 @@
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { BASE, launch, Stage } from './fixture';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { BASE, eachOnStage, Stage } from './fixture';
 import { INPUTS } from './shell';
 
-let browser: Browser;
 let stage: Stage;
 let page: Page;
 
-beforeAll(async () => {
-  browser = await launch();
-});
-afterAll(() => browser.close());
-beforeEach(async () => {
-  stage = await Stage.openApp(browser, { permissions: ['clipboard-read', 'clipboard-write'] });
-  page = stage.page;
-});
-afterEach(async () => {
-  await stage.close();
-  expect(stage.violations).toEqual([]);
-});
+const browser = eachOnStage(
+  (browser) => Stage.openApp(browser, { permissions: ['clipboard-read', 'clipboard-write'] }),
+  (opened) => {
+    stage = opened;
+    page = opened.page;
+  },
+);
 
 const section = async (key: string) => {
   await page.getByTestId('settings-open').click();
@@ -49,7 +43,7 @@ describe('the language', () => {
   it('is remembered, and a German system needs no choice', async () => {
     await stage.signedIn({ language: 'de' });
     await page.getByText('3 Personen').waitFor();
-    const german = await Stage.openApp(browser, { locale: 'de-AT' });
+    const german = await Stage.openApp(browser(), { locale: 'de-AT' });
     await german.signedIn();
     await german.page.getByText('3 Personen').waitFor();
     await german.close();

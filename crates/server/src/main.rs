@@ -156,17 +156,20 @@ async fn serve(config: Config, data: &Path, options: Serve) -> Result<(), Failur
     raise_file_limit();
     let server = Server::start(config, data).await?;
     // Whoever asked for a file finds it there, and needs no second link to wonder about.
-    let shown = options.owner_link_file.is_none();
-    if let Some(path) = options.owner_link_file {
-        write_secret(&path, &server.link(Link::Owner).await?)?;
-    }
+    let shown_link = match options.owner_link_file {
+        Some(path) => {
+            write_secret(&path, &server.link(Link::Owner).await?)?;
+            None
+        }
+        None => server.owner_link(),
+    };
     let invite = Link::Invite { uses_max: None, lifetime_s: None };
     if let Some(path) = options.invite_link_file {
         write_secret(&path, &server.link(invite).await?)?;
     }
     server.announce()?;
     // On standard output, apart from the log: logs are kept and passed on.
-    if let Some(link) = server.owner_link().filter(|_| shown) {
+    if let Some(link) = shown_link {
         println!("Open this link once, within a week, to become the owner:\n{link}");
     }
     println!("Voicehall is at {}", server.origin());

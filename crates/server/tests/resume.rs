@@ -144,9 +144,12 @@ async fn a_session_waits_only_so_long() {
     let (gateway, session, _) = rig.identify(&ann.token).await;
     drop(gateway);
     let sessions = &rig.server.app().sessions;
-    while sessions.count() > 0 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let forgotten = async {
+        while sessions.count() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), forgotten).await.expect("the session is forgotten");
     let mut gateway = rig.connect().await;
     gateway.resume(&ann.token, session, 0).await;
     assert_eq!(gateway.receive().await, ServerMessage::InvalidSession {});
