@@ -24,6 +24,8 @@ export default defineConfig({
         test: {
           name: 'browser',
           include: ['e2e/**/*.test.ts'],
+          // Each file waits for its own browser most of the time.
+          maxWorkers: 2,
           testTimeout: 60_000,
           // Conditions come true within milliseconds; a busy machine may take longer.
           expect: { poll: { timeout: 10_000 } },
