@@ -19,8 +19,9 @@ const MARGIN_MAX: Duration = Duration::from_millis(40);
 /// How much is added when the speaker ran dry.
 const MARGIN_STEP: Duration = Duration::from_micros(2_500);
 
-/// After this long without running dry, one step is taken back.
-const CALM: Duration = Duration::from_secs(5);
+/// After this long without running dry, one step is taken back: 2.5 ms more delay for a minute are less
+/// than one crackle more.
+const CALM: Duration = Duration::from_secs(60);
 
 /// What a callback is assumed to take before the first one came: 10 ms.
 const CALLBACK_GUESS: Duration = Duration::from_millis(10);

@@ -53,6 +53,12 @@ impl Machine {
         Self { stop, stalled_us, threads }
     }
 
+    /// The longest time for which a processor stood still since this was asked last.
+    #[must_use]
+    pub fn stalled_meanwhile(&self) -> Duration {
+        Duration::from_micros(self.stalled_us.swap(0, Ordering::Relaxed))
+    }
+
     /// The longest time for which a processor stood still.
     ///
     /// # Panics
