@@ -334,7 +334,7 @@ describe('several accounts on one server', () => {
     expect(await focused()).toBe('Sign out Countess of Lovelace…');
     await page.keyboard.press('ArrowLeft');
     await page.keyboard.press('ArrowDown');
-    expect(await focused()).toBe('Switch to Visitor, guest');
+    expect(await focused()).toBe('Switch to Visitor, Guest');
     await page.keyboard.press('ArrowUp');
     await page.keyboard.press('Enter');
     await expect.poll(own).toBe('localhost:1, Countess of Lovelace, online');
