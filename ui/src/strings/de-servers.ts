@@ -39,7 +39,8 @@ export const servers: typeof en = {
 
   accounts: {
     others: 'Andere Konten hier',
-    switchTo: (name) => `Zu ${name} wechseln`,
+    // The name last: what is read begins as the button looks, with details after the name.
+    switchTo: (name) => `Wechseln zu ${name}`,
     signOutOf: (name) => `${name} abmelden…`,
     unnamed: 'Ein Konto noch ohne Namen',
     add: 'Weiteres Konto hinzufügen…',
