@@ -431,6 +431,11 @@ describe('several accounts on one server', () => {
     await page.getByTestId('join-name').fill(VISITOR.name);
     await page.keyboard.press('Enter');
     await page.getByTestId('add-dialog').waitFor({ state: 'detached' });
+    await switchTo(stage, ADA).press('Enter');
+    await switchTo(stage, VISITOR).waitFor();
+    // Whoever switches with the keyboard is not thrown back to the beginning.
+    expect(await focused()).toBe('Switch to Visitor, Guest');
+    await page.keyboard.press('Enter');
     await switchTo(stage, ADA).waitFor();
     await page.keyboard.press('Escape');
     await expect.poll(own).toBe('localhost:1, Visitor, online');
