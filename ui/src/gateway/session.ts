@@ -66,12 +66,15 @@ export class GatewaySession {
     this.#backoff = new Backoff(random);
   }
 
+  /** Begins, or begins afresh after it was ended. */
   start(): void {
+    this.#stopped = false;
+    this.#session = null;
     this.handlers.status({ state: 'connecting' });
     this.#connect();
   }
 
-  /** Ends it for good. */
+  /** Ends it: the server is told that nobody will resume it. */
   stop(): void {
     this.#stopped = true;
     this.#drop(true);
