@@ -41,7 +41,15 @@ export function sampleGuild(): Guild {
 }
 
 export function voiceState(user: string, channel: string, source: number) {
-  const none = { selfMute: false, selfDeaf: false, serverMute: false, serverDeaf: false };
+  const none = {
+    selfMute: false,
+    selfDeaf: false,
+    serverMute: false,
+    serverDeaf: false,
+    videoBarred: false,
+    camera: false,
+    screen: false,
+  };
   return { user, channel, session: `${source}`, source, ...none };
 }
 

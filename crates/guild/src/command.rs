@@ -75,6 +75,16 @@ pub enum Command {
         /// Which.
         session: VoiceSessionId,
     },
+    /// A voice session says that it sends a camera or a screen, or no longer does. Everybody is told
+    /// only of what its member may send. One that is not known, or was replaced, changes nothing.
+    VoiceVideo {
+        /// Which.
+        session: VoiceSessionId,
+        /// A camera is on.
+        camera: bool,
+        /// A screen is shared.
+        screen: bool,
+    },
     /// A member mutes or deafens themselves.
     VoiceSelf {
         /// Who.
@@ -90,7 +100,7 @@ pub enum Command {
         user: UserId,
     },
     /// A moderator acts on somebody in a voice channel. Needs [`Permissions::MODERATE_VOICE`];
-    /// only the owner acts on the owner. Mute and deafen outlast the voice session.
+    /// only the owner acts on the owner. All but a disconnect outlasts the voice session.
     VoiceModerate {
         /// Who wishes it.
         by: UserId,

@@ -64,6 +64,7 @@ impl Guild {
         bits.set(SessionBits::PRIORITY, permissions.contains(Permissions::PRIORITY_SPEAKER));
         bits.set(SessionBits::MUTED, muted);
         bits.set(SessionBits::DEAFENED, deafened);
+        bits.set(SessionBits::VIDEO_BARRED, moderation.video_barred);
         Some(bits)
     }
 }

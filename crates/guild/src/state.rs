@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use voicehall_protocol::gateway::{GuildChange, ModerateAction};
 use voicehall_protocol::ids::{ChannelId, GuildId, RoleId, UserId, VoiceSessionId};
 use voicehall_protocol::model::{self, Channel, ChannelKind, Member, Permissions, User, VoiceState};
+use voicehall_protocol::rtp::SourceKind;
 
 /// Most channels of a guild: bounds every snapshot.
 const CHANNELS_MAX: usize = 200;
@@ -29,6 +30,15 @@ pub struct Moderation {
     pub mute: bool,
     /// They hear nobody.
     pub deaf: bool,
+    /// Nobody sees their camera or screen.
+    pub video_barred: bool,
+}
+
+/// What a voice session says that it sends, whether or not its member may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Sends {
+    camera: bool,
+    screen: bool,
 }
 
 /// A member as a store keeps them.
@@ -48,6 +58,8 @@ pub struct Guild {
     state: model::Guild,
     /// Only members on whom a moderator acted.
     moderation: HashMap<UserId, Moderation>,
+    /// Only members in voice whose session said so.
+    sends: HashMap<UserId, Sends>,
 }
 
 impl Guild {
@@ -64,7 +76,7 @@ impl Guild {
                 Member { user: record.user, roles: record.roles, online: false }
             })
             .collect();
-        Self { state, moderation }
+        Self { state, moderation, sends: HashMap::new() }
     }
 
     /// Carries out a command and says how the state changed. An empty answer means that
@@ -85,8 +97,8 @@ impl Guild {
             Command::DeleteChannel { by, channel } => self.delete_channel(by, channel)?,
             Command::VoiceOpen { user, channel, session, source, self_mute, self_deaf } => {
                 self.may_connect(user, channel)?;
-                let Moderation { mute, deaf } = self.moderation(user);
-                let (server_mute, server_deaf) = (mute, deaf);
+                let Moderation { mute: server_mute, deaf: server_deaf, video_barred } = self.moderation(user);
+                self.sends.remove(&user);
                 let state = VoiceState {
                     user,
                     channel,
@@ -96,10 +108,16 @@ impl Guild {
                     self_deaf,
                     server_mute,
                     server_deaf,
+                    video_barred,
+                    camera: false,
+                    screen: false,
                 };
                 vec![GuildChange::VoiceStateSet { state }]
             }
             Command::VoiceClose { session } => self.voice_close(session),
+            Command::VoiceVideo { session, camera, screen } => {
+                self.voice_video(session, Sends { camera, screen })?
+            }
             Command::VoiceSelf { user, self_mute, self_deaf } => {
                 self.voice_change(user, |state| (state.self_mute, state.self_deaf) = (self_mute, self_deaf))?
             }
@@ -220,6 +238,21 @@ impl Guild {
         state.map(|state| GuildChange::VoiceStateRemoved { user: state.user }).into_iter().collect()
     }
 
+    fn voice_video(&mut self, session: VoiceSessionId, sends: Sends) -> Result<Vec<GuildChange>, GuildError> {
+        let state = self.state.voice_states.iter().find(|state| state.session == session);
+        let Some(user) = state.map(|state| state.user) else { return Ok(Vec::new()) };
+        self.sends.insert(user, sends);
+        let (camera, screen) = self.shown(user);
+        self.voice_change(user, |state| (state.camera, state.screen) = (camera, screen))
+    }
+
+    /// Whether a member shows a camera and a screen: they say so, and may.
+    fn shown(&self, user: UserId) -> (bool, bool) {
+        let sends = self.sends.get(&user).copied().unwrap_or_default();
+        let bits = self.session_bits(user, false, false).unwrap_or_default();
+        (sends.camera && bits.may_send(SourceKind::Camera), sends.screen && bits.may_send(SourceKind::Screen))
+    }
+
     fn voice_moderate(
         &mut self,
         by: UserId,
@@ -237,20 +270,24 @@ impl Guild {
             ModerateAction::Unmute => moderation.mute = false,
             ModerateAction::Deafen => moderation.deaf = true,
             ModerateAction::Undeafen => moderation.deaf = false,
+            ModerateAction::BarVideo => moderation.video_barred = true,
+            ModerateAction::UnbarVideo => moderation.video_barred = false,
             ModerateAction::Disconnect => {
                 self.voice_state(user).ok_or(GuildError::NotInVoice)?;
                 return Ok(vec![GuildChange::VoiceStateRemoved { user }]);
             }
         }
-        let changes = self.voice_change(user, |state| {
-            (state.server_mute, state.server_deaf) = (moderation.mute, moderation.deaf);
-        })?;
+        self.voice_state(user).ok_or(GuildError::NotInVoice)?;
         if moderation == Moderation::default() {
             self.moderation.remove(&user);
         } else {
             self.moderation.insert(user, moderation);
         }
-        Ok(changes)
+        let (camera, screen) = self.shown(user);
+        self.voice_change(user, |state| {
+            (state.server_mute, state.server_deaf) = (moderation.mute, moderation.deaf);
+            (state.video_barred, state.camera, state.screen) = (moderation.video_barred, camera, screen);
+        })
     }
 
     fn voice_change(
@@ -284,6 +321,7 @@ impl Guild {
             }
             GuildChange::VoiceStateRemoved { user } => {
                 state.voice_states.retain(|known| known.user != *user);
+                self.sends.remove(user);
             }
             GuildChange::Renamed { name } => state.name.clone_from(name),
             GuildChange::OwnerSet { owner } => state.owner = Some(*owner),

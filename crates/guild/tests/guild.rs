@@ -173,6 +173,69 @@ fn a_new_voice_session_takes_the_place_of_the_old_one() {
     assert_eq!(guild.voice_state(ANN).unwrap().session, VoiceSessionId(2));
 }
 
+fn video(session: u64, camera: bool, screen: bool) -> Command {
+    Command::VoiceVideo { session: VoiceSessionId(session), camera, screen }
+}
+
+fn shown(guild: &Guild, user: UserId) -> (bool, bool) {
+    let state = guild.voice_state(user).unwrap();
+    (state.camera, state.screen)
+}
+
+#[test]
+fn a_session_shows_what_it_says_until_it_is_over() {
+    let mut guild = guild();
+    assert!(guild.apply(video(1, true, false)).unwrap().is_empty(), "there is no such session");
+    guild.apply(open(ANN, VOICE, 1)).unwrap();
+    assert_eq!(guild.apply(video(1, true, false)).unwrap().len(), 1);
+    assert_eq!(shown(&guild, ANN), (true, false));
+    assert!(guild.apply(video(1, true, false)).unwrap().is_empty(), "nothing new");
+    guild.apply(Command::VoiceSelf { user: ANN, self_mute: true, self_deaf: true }).unwrap();
+    assert_eq!(shown(&guild, ANN), (true, false), "sound is another matter");
+    guild.apply(video(1, false, true)).unwrap();
+    assert_eq!(shown(&guild, ANN), (false, true));
+    guild.apply(open(ANN, VOICE, 2)).unwrap();
+    assert_eq!(shown(&guild, ANN), (false, false), "the new session has said nothing");
+    assert!(guild.apply(video(1, true, true)).unwrap().is_empty(), "the old one was replaced");
+}
+
+#[test]
+fn only_what_somebody_may_send_is_shown() {
+    let mut state = guild().snapshot().clone();
+    state.roles[0].permissions -= Permissions::STREAM;
+    let member = MemberRecord { user: person(ANN), roles: Vec::new(), moderation: Moderation::default() };
+    let mut guild = Guild::from_parts(state, [member]);
+    guild.apply(open(ANN, VOICE, 1)).unwrap();
+    guild.apply(video(1, true, true)).unwrap();
+    assert_eq!(shown(&guild, ANN), (true, false));
+}
+
+#[test]
+fn whoever_is_barred_from_video_shows_none_until_they_are_not() {
+    let mut guild = guild();
+    let moderate = |by, user, action| Command::VoiceModerate { by, user, action };
+    guild.apply(open(ANN, VOICE, 1)).unwrap();
+    guild.apply(video(1, true, true)).unwrap();
+    let missing = GuildError::Forbidden(Permissions::MODERATE_VOICE);
+    refused(&guild, moderate(BOB, ANN, ModerateAction::BarVideo), missing);
+    refused(&guild, moderate(OWNER, BOB, ModerateAction::BarVideo), GuildError::NotInVoice);
+    let bits = |guild: &Guild| guild.session_bits(ANN, false, false).unwrap();
+    assert!(bits(&guild).may_send(SourceKind::Camera) && bits(&guild).may_send(SourceKind::Screen));
+    guild.apply(moderate(OWNER, ANN, ModerateAction::BarVideo)).unwrap();
+    assert!(guild.voice_state(ANN).unwrap().video_barred);
+    assert_eq!(shown(&guild, ANN), (false, false));
+    assert!(!bits(&guild).may_send(SourceKind::Camera) && !bits(&guild).may_send(SourceKind::Screen));
+    assert!(bits(&guild).may_send(SourceKind::Microphone));
+    guild.apply(video(1, true, false)).unwrap();
+    assert_eq!(shown(&guild, ANN), (false, false));
+    guild.apply(moderate(OWNER, ANN, ModerateAction::UnbarVideo)).unwrap();
+    assert_eq!(shown(&guild, ANN), (true, false), "what it said last");
+    guild.apply(moderate(OWNER, ANN, ModerateAction::BarVideo)).unwrap();
+    guild.apply(Command::VoiceClose { session: VoiceSessionId(1) }).unwrap();
+    guild.apply(open(ANN, VOICE, 2)).unwrap();
+    assert!(guild.voice_state(ANN).unwrap().video_barred, "it outlasts the session");
+}
+
 #[test]
 fn deleting_a_channel_empties_it_first() {
     let mut guild = guild();
@@ -224,7 +287,8 @@ fn any_channel() -> impl Strategy<Value = ChannelId> {
 
 fn any_action() -> impl Strategy<Value = ModerateAction> {
     use ModerateAction as A;
-    prop_oneof![Just(A::Mute), Just(A::Unmute), Just(A::Deafen), Just(A::Undeafen), Just(A::Disconnect)]
+    let all = [A::Mute, A::Unmute, A::Deafen, A::Undeafen, A::BarVideo, A::UnbarVideo, A::Disconnect];
+    prop::sample::select(all.to_vec())
 }
 
 fn any_command() -> impl Strategy<Value = Command> {
@@ -240,6 +304,8 @@ fn any_command() -> impl Strategy<Value = Command> {
         (any_user(), any_channel(), 1u64..6)
             .prop_map(|(user, channel, session)| open(user, channel, session)),
         (1u64..6).prop_map(|session| Command::VoiceClose { session: VoiceSessionId(session) }),
+        (1u64..6, any::<bool>(), any::<bool>())
+            .prop_map(|(session, camera, screen)| video(session, camera, screen)),
         (any_user(), any::<bool>(), any::<bool>())
             .prop_map(|(user, self_mute, self_deaf)| Command::VoiceSelf { user, self_mute, self_deaf }),
         any_user().prop_map(|user| Command::VoiceLeave { user }),
@@ -287,6 +353,9 @@ proptest! {
                 let bits = guild.session_bits(state.user, state.self_mute, state.self_deaf).unwrap();
                 let mute = state.self_mute || state.server_mute || state.self_deaf || state.server_deaf;
                 prop_assert_eq!(bits.contains(SessionBits::MUTED), mute);
+                prop_assert_eq!(bits.contains(SessionBits::VIDEO_BARRED), state.video_barred);
+                prop_assert!(!state.camera || bits.may_send(SourceKind::Camera));
+                prop_assert!(!state.screen || bits.may_send(SourceKind::Screen));
                 prop_assert_eq!(
                     bits.contains(SessionBits::DEAFENED), state.self_deaf || state.server_deaf
                 );

@@ -71,7 +71,7 @@ pub enum ClientMessage {
     },
     /// Ends the present voice session.
     VoiceLeave {},
-    /// Mutes, deafens or disconnects somebody. Needs
+    /// Mutes, deafens, bars from video or disconnects somebody. Needs
     /// [`crate::model::Permissions::MODERATE_VOICE`]. Answered by [`ServerMessage::Ack`] or
     /// [`ServerMessage::Error`].
     VoiceModerate {
@@ -99,6 +99,10 @@ pub enum ModerateAction {
     Deafen,
     /// Undoes [`Self::Deafen`].
     Undeafen,
+    /// Nobody sees their camera or screen any more.
+    BarVideo,
+    /// Undoes [`Self::BarVideo`].
+    UnbarVideo,
     /// Ends their voice session; they may join again.
     Disconnect,
 }

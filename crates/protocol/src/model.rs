@@ -116,6 +116,12 @@ pub struct VoiceState {
     pub server_mute: bool,
     /// A moderator deafened them.
     pub server_deaf: bool,
+    /// A moderator barred them from video: nobody gets their camera or screen.
+    pub video_barred: bool,
+    /// They have a camera on. Its source id follows from [`Self::source`].
+    pub camera: bool,
+    /// They share a screen.
+    pub screen: bool,
 }
 
 /// A text message.
@@ -154,7 +160,7 @@ bitflags! {
         const STREAM = 1 << 5;
         /// Be chosen before louder voices.
         const PRIORITY_SPEAKER = 1 << 6;
-        /// Mute, deafen and disconnect others in voice channels.
+        /// Mute, deafen, bar from video and disconnect others in voice channels.
         const MODERATE_VOICE = 1 << 7;
         /// Make invites.
         const INVITE = 1 << 8;

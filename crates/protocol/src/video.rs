@@ -186,6 +186,10 @@ pub enum ErrorCode {
     RateLimited,
     /// The voice session is over.
     SessionEnded,
+    /// Another socket of the same session took the place of this one.
+    Replaced,
+    /// Nothing came in time: no first message, or no sign of life; or what is said is not read.
+    TooSlow,
 }
 
 /// Reads a list of at most `N`, and stops at the first that is too many.

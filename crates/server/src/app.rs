@@ -9,6 +9,7 @@ use crate::ids::{self, Ids};
 use crate::limits::Limits;
 use crate::metrics::Counters;
 use crate::store::Store;
+use crate::video::Door;
 use crate::voice::VoiceNode;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -39,6 +40,8 @@ pub struct App {
     pub calls: Calls,
     /// The voice node.
     pub voice: VoiceNode,
+    /// Where control sockets wait for their first message.
+    pub video_door: Door,
     /// What tickets say.
     pub placement: Placement,
     /// Hashes passwords.
@@ -51,6 +54,12 @@ pub struct App {
     pub ids: Ids,
     /// True once the server stops.
     pub stopping: watch::Sender<bool>,
+}
+
+/// Returns once the server stops.
+pub async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    // The sender is part of the server, and outlives every connection.
+    let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
 impl App {

@@ -68,6 +68,11 @@ impl Calls {
         inner.open.get(session).filter(|call| call.gateway == gateway).map(|call| call.guild)
     }
 
+    /// The guild of an open session.
+    fn guild_of(&self, session: VoiceSessionId) -> Option<GuildId> {
+        self.lock().open.get(&session).map(|call| call.guild)
+    }
+
     /// Changes how the sessions start that somebody has tickets for; false if there are none.
     pub fn prepare(&self, user: UserId, self_mute: bool, self_deaf: bool) -> bool {
         let mut inner = self.lock();
@@ -122,6 +127,7 @@ pub async fn follow(app: &App, event: VoiceEvent) {
         VoiceEvent::Connected { session } => {
             tracing::debug!(%session, "voice connected");
         }
+        VoiceEvent::Video { session, camera, screen } => video(app, session, camera, screen).await,
         VoiceEvent::Closed { session, reason } => closed(app, session, reason).await,
     }
 }
@@ -152,6 +158,14 @@ async fn opened(app: &App, session: VoiceSessionId, user: UserId, channel: Chann
         Err(ApplyError::Store(_) | ApplyError::Stopping) => EndReason::NodeStopping,
     };
     app.voice.close(session, reason);
+}
+
+async fn video(app: &App, session: VoiceSessionId, camera: bool, screen: bool) {
+    let guild = app.calls.guild_of(session).and_then(|guild| app.guilds.get(guild));
+    let Some(guild) = guild else { return };
+    if let Err(error) = guild.apply(Command::VoiceVideo { session, camera, screen }).await {
+        tracing::warn!(%error, "what a voice session shows did not reach its guild");
+    }
 }
 
 async fn closed(app: &App, session: VoiceSessionId, reason: EndReason) {

@@ -9,6 +9,7 @@
 //! - [`guilds`]: the owner task of each guild;
 //! - [`calls`]: voice sessions as guilds see them;
 //! - [`voice`]: the voice node that carries them;
+//! - [`video`]: the control socket on which clients say what they want to see;
 //! - [`store`]: what outlives a restart;
 //! - [`limits`]: how often things may be asked;
 //! - [`admin`]: links, for the command line.
@@ -27,6 +28,7 @@ pub mod logs;
 mod metrics;
 mod server;
 pub mod store;
+pub mod video;
 pub mod voice;
 
 pub use app::{App, Placement};

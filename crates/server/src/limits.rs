@@ -12,6 +12,11 @@ use voicehall_protocol::ids::UserId;
 /// Most keys one limit remembers; with more in use at once, newcomers share the state of one.
 const KEYS_MAX: usize = 50_000;
 
+/// Messages a second on one control socket: whoever drags a window has another size for each of its
+/// tiles some twenty times a second. A burst of twice as many may come at once.
+const VIDEO_MESSAGES_PER_SECOND: NonZeroU32 = NonZeroU32::new(40).unwrap();
+const VIDEO_MESSAGES_BURST: NonZeroU32 = NonZeroU32::new(80).unwrap();
+
 /// Asked too often: when to try again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooMany {
@@ -75,7 +80,7 @@ pub struct Limits {
     pub invites: Limit<UserId>,
     /// Voice joins.
     pub voice_joins: Limit<UserId>,
-    /// Gateway connections.
+    /// Connections to the gateway, and to the control socket.
     pub gateway_connects: Limit<Address>,
     gateway_messages: Option<Quota>,
 }
@@ -98,6 +103,11 @@ impl Limits {
     /// The limit of one gateway connection.
     pub fn gateway_messages(&self) -> Option<DefaultDirectRateLimiter> {
         self.gateway_messages.map(RateLimiter::direct)
+    }
+
+    /// The limit of one control socket.
+    pub fn video_messages(&self) -> DefaultDirectRateLimiter {
+        RateLimiter::direct(Quota::per_second(VIDEO_MESSAGES_PER_SECOND).allow_burst(VIDEO_MESSAGES_BURST))
     }
 
     /// Forgets what is no longer needed.

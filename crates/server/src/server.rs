@@ -12,6 +12,7 @@ use crate::ids::{self, Ids};
 use crate::limits::Limits;
 use crate::metrics::Counters;
 use crate::store::{SqliteStore, Store, StoreError};
+use crate::video::Door;
 use crate::voice::{VoiceConfig, VoiceEvent, VoiceNode};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, TryLockError};
@@ -141,6 +142,7 @@ impl Server {
             sessions,
             calls: Calls::default(),
             voice,
+            video_door: Door::default(),
             placement,
             passwords: Passwords::default(),
             limits: Limits::new(&config.limits),

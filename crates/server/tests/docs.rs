@@ -47,7 +47,24 @@ fn every_example_is_of_the_protocol() {
         }
         count += 1;
     }
-    assert!(count >= 15, "{count} examples");
+    assert!(count >= 22, "{count} examples");
+}
+
+#[test]
+fn every_error_of_the_control_socket_is_explained() {
+    use video::ErrorCode as Code;
+    for code in [
+        Code::Malformed,
+        Code::BadCredentials,
+        Code::OutOfOrder,
+        Code::RateLimited,
+        Code::SessionEnded,
+        Code::Replaced,
+        Code::TooSlow,
+    ] {
+        let row = format!("| `{}` |", serde_json::to_value(code).unwrap().as_str().unwrap());
+        assert!(PROTOCOL.contains(&row), "no row {row}");
+    }
 }
 
 #[test]
@@ -71,6 +88,7 @@ fn every_close_code_and_constant_is_explained() {
         format!("`{:#010x}`", rtp::SCREEN_AUDIO_SLOT_SSRC),
         format!("A camera is media line {}, a screen line {}", rtp::MID_CAMERA, rtp::MID_SCREEN),
         format!("`{}`", video::VIDEO_PATH),
+        format!("{} bytes from\nthe client", video::MESSAGE_BYTES_MAX),
     ];
     for constant in constants {
         assert!(PROTOCOL.contains(&constant), "{constant}");

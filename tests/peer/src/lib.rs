@@ -4,8 +4,10 @@
 //! level, and hands out what it hears in the clear. It has no jitter buffer and no codec: what
 //! it receives is what was sent to it, in the order of arrival.
 
+mod camera;
 mod hearing;
 
+pub use camera::{Camera, PACKETS_PER_PICTURE};
 pub use dimpl::DtlsCertificate;
 pub use hearing::{Hearing, Place, Seen, Voice};
 

@@ -219,7 +219,19 @@ serverMute: boolean,
 /**
  * A moderator deafened them.
  */
-serverDeaf: boolean, };
+serverDeaf: boolean, 
+/**
+ * A moderator barred them from video: nobody gets their camera or screen.
+ */
+videoBarred: boolean, 
+/**
+ * They have a camera on. Its source id follows from [`Self::source`].
+ */
+camera: boolean, 
+/**
+ * They share a screen.
+ */
+screen: boolean, };
 
 export type Message = { 
 /**
@@ -315,7 +327,7 @@ user: UserId,
  */
 action: ModerateAction, };
 
-export type ModerateAction = "mute" | "unmute" | "deafen" | "undeafen" | "disconnect";
+export type ModerateAction = "mute" | "unmute" | "deafen" | "undeafen" | "barVideo" | "unbarVideo" | "disconnect";
 
 export type ServerMessage = { "op": "hello", 
 /**
@@ -783,7 +795,7 @@ state: VideoSlotState, };
 
 export type VideoSlotState = "live" | "waiting" | "noBandwidth" | "ended" | "forbidden";
 
-export type VideoErrorCode = "malformed" | "badCredentials" | "outOfOrder" | "rateLimited" | "sessionEnded";
+export type VideoErrorCode = "malformed" | "badCredentials" | "outOfOrder" | "rateLimited" | "sessionEnded" | "replaced" | "tooSlow";
 
 export type ControlRequest = { "command": "mute", 
 /**

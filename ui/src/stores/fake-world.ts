@@ -25,7 +25,15 @@ export const person = (name: string, guest = false, id = '1'): User => ({ id, na
 
 /** A guild with a call in it. */
 export function guild(id: string, name: string): Guild {
-  const none = { selfMute: false, selfDeaf: false, serverMute: false, serverDeaf: false };
+  const none = {
+    selfMute: false,
+    selfDeaf: false,
+    serverMute: false,
+    serverDeaf: false,
+    videoBarred: false,
+    camera: false,
+    screen: false,
+  };
   return {
     id,
     name,

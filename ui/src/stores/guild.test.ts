@@ -3,7 +3,15 @@ import { Permission, type Guild, type GuildChange, type VoiceState } from '../bi
 import { applyChange, may, occupantsOf, prioritySources } from './guild';
 
 function state(user: string, channel = '1'): VoiceState {
-  const none = { selfMute: false, selfDeaf: false, serverMute: false, serverDeaf: false };
+  const none = {
+    selfMute: false,
+    selfDeaf: false,
+    serverMute: false,
+    serverDeaf: false,
+    videoBarred: false,
+    camera: false,
+    screen: false,
+  };
   return { user, channel, session: user, source: Number(user) * 4, ...none };
 }
 

@@ -28,7 +28,15 @@ const storage: Storage = {
 };
 
 function voiceState(user: string, source: number) {
-  const none = { selfMute: false, selfDeaf: false, serverMute: false, serverDeaf: false };
+  const none = {
+    selfMute: false,
+    selfDeaf: false,
+    serverMute: false,
+    serverDeaf: false,
+    videoBarred: false,
+    camera: false,
+    screen: false,
+  };
   return { user, channel: '11', session: user, source, ...none };
 }
 

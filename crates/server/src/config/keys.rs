@@ -89,7 +89,7 @@ keys! {
         messages_per_minute: Number, "Text messages of one account.";
         invites_per_hour: Number, "Invites and channels made by one account.";
         voice_joins_per_minute: Number, "Voice joins of one account.";
-        gateway_connects_per_minute: Number, "Gateway connections of one address.";
+        gateway_connects_per_minute: Number, "Gateway connections and control sockets of one address.";
         gateway_messages_per_minute: Number, "Messages on one gateway connection.";
         logins_per_account: Number, "Logins of one account at once; beyond, the longest unused one ends.";
     }

@@ -3,14 +3,13 @@
 use super::requests;
 use super::session::{End, Next, Session};
 use crate::accounts;
-use crate::app::App;
+use crate::app::{self, App};
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use governor::DefaultDirectRateLimiter;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 use voicehall_protocol::PROTOCOL_VERSION;
 use voicehall_protocol::gateway::{CLIENT_MESSAGE_BYTES_MAX, ClientMessage, CloseCode, ServerMessage, Token};
@@ -89,7 +88,7 @@ async fn serve(
         }
         tokio::select! {
             biased;
-            () = stop(&mut stopping) => return Err(CloseCode::ShuttingDown.into()),
+            () = app::stopped(&mut stopping) => return Err(CloseCode::ShuttingDown.into()),
             message = client.receive() => match message? {
                 ClientMessage::Heartbeat { seq } => {
                     session.acknowledge(seq);
@@ -108,12 +107,6 @@ async fn serve(
             () = std::future::ready(()), if session.has_more() => {}
         }
     }
-}
-
-/// Returns once the server stops.
-async fn stop(stopping: &mut watch::Receiver<bool>) {
-    // The sender is part of the server, and outlives every connection.
-    let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
 /// From hello to an open session.

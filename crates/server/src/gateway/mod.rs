@@ -3,10 +3,11 @@
 //! - [`session`]: numbered events, kept until the client has them;
 //! - [`sessions`]: all of them, by id and by account;
 //! - [`connection`]: one WebSocket, from hello to close;
+//! - [`origin`]: which web pages may open one;
 //! - [`requests`]: what a client asks for over it.
 
 mod connection;
-mod origin;
+pub(crate) mod origin;
 mod requests;
 mod session;
 mod sessions;

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, Uri, header};
 /// The origins of the desktop app's own pages, on its platforms.
 const APP_ORIGINS: [&str; 3] = ["tauri://localhost", "http://tauri.localhost", "https://tauri.localhost"];
 
-pub(super) fn allowed(config: &config::Http, headers: &HeaderMap) -> bool {
+pub(crate) fn allowed(config: &config::Http, headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return true };
     let Ok(origin) = origin.to_str() else { return false };
     let known = APP_ORIGINS.contains(&origin)

@@ -184,6 +184,7 @@ const fn outlives_restart(command: &Command) -> bool {
         Command::SetOnline { .. }
         | Command::VoiceOpen { .. }
         | Command::VoiceClose { .. }
+        | Command::VoiceVideo { .. }
         | Command::VoiceSelf { .. }
         | Command::VoiceLeave { .. } => false,
     }

@@ -1,4 +1,4 @@
-//! The HTTP port: REST, the gateway's upgrade, the voice join, the web client, health, metrics.
+//! The HTTP port: REST, the upgrades to gateway and control socket, the voice join, the web client, health, metrics.
 
 mod accounts;
 mod error;
@@ -16,6 +16,7 @@ pub use listener::{Listening, listen, tls_config};
 
 use crate::app::App;
 use crate::gateway;
+use crate::video;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
@@ -24,6 +25,7 @@ use axum::{Router, http::StatusCode};
 use std::sync::Arc;
 use voicehall_protocol::gateway::GATEWAY_PATH;
 use voicehall_protocol::rest::ErrorCode;
+use voicehall_protocol::video::VIDEO_PATH;
 use voicehall_protocol::voice::JOIN_PATH;
 
 /// Largest request body, in bytes: the longest text message in its JSON spelling fits.
@@ -54,6 +56,7 @@ pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .merge(limited)
         .route(GATEWAY_PATH, get(gateway::upgrade))
+        .route(VIDEO_PATH, get(video::upgrade))
         .route("/healthz", get(health::healthz))
         .route("/metrics", get(health::metrics))
         .fallback(get(web::serve))

@@ -1,7 +1,7 @@
 //! What every backend of [`Store`] has to do.
 
 use super::*;
-use voicehall_guild::{Command, TemplateIds, from_template};
+use voicehall_guild::{Command, Moderation, TemplateIds, from_template};
 use voicehall_protocol::gateway::ModerateAction;
 use voicehall_protocol::ids::{RoleId, VoiceSessionId};
 use voicehall_protocol::rtp::{SourceId, SourceKind};
@@ -147,6 +147,7 @@ async fn guilds_come_back_as_they_were<S: Store>(open: impl AsyncFn() -> S) {
     for command in [
         open_voice,
         Command::VoiceModerate { by: owner, user: UserId(13), action: ModerateAction::Deafen },
+        Command::VoiceModerate { by: owner, user: UserId(13), action: ModerateAction::BarVideo },
         Command::Rename { by: owner, name: "Renamed".to_owned() },
         Command::CreateChannel { by: owner, id: ChannelId(20), name: "new".to_owned(), kind },
         Command::DeleteChannel { by: owner, channel: TEXT },
@@ -160,7 +161,8 @@ async fn guilds_come_back_as_they_were<S: Store>(open: impl AsyncFn() -> S) {
     assert_eq!(again.snapshot().name, "Renamed");
     assert_eq!(again.snapshot().channels, guild.snapshot().channels);
     assert_eq!(again.snapshot().members, guild.snapshot().members);
-    assert_eq!(again.moderation(UserId(13)), guild.moderation(UserId(13)));
+    let moderation = Moderation { mute: false, deaf: true, video_barred: true };
+    assert_eq!((again.moderation(UserId(13)), guild.moderation(UserId(13))), (moderation, moderation));
     assert!(again.snapshot().voice_states.is_empty());
     assert_eq!(store.messages(TEXT, None, 9).await.unwrap(), [], "they went with their channel");
     store.close().await;

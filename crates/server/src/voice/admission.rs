@@ -1,10 +1,12 @@
 //! Which ticket may open a session, and on which shard each session lives.
 
 use super::JoinError;
+use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use voicehall_protocol::ids::VoiceSessionId;
 use voicehall_protocol::rtp::{SourceId, SourceKind};
 use voicehall_protocol::ticket::Ticket;
+use voicehall_sfu::Credentials;
 
 /// Sessions and used tickets remembered at once. A used ticket is forgotten when it has expired
 /// and its session is over, so only a flood of valid tickets reaches this.
@@ -17,6 +19,8 @@ const SESSION_NUMBER_MAX: u32 = (1 << 30) - 1;
 #[derive(Debug, Default)]
 pub(super) struct Admission {
     entries: HashMap<VoiceSessionId, Entry>,
+    /// Of open sessions, by the node's ICE user-name fragment.
+    by_ufrag: HashMap<String, Secret>,
     last_number: u32,
     stopping: bool,
 }
@@ -26,6 +30,15 @@ struct Entry {
     shard: usize,
     expires_s: u32,
     open: bool,
+    ufrag: Option<String>,
+}
+
+/// What whoever speaks for a session has to know.
+#[derive(Debug)]
+struct Secret {
+    session: VoiceSessionId,
+    /// SHA-256 of the node's ICE password.
+    password: [u8; 32],
 }
 
 impl Admission {
@@ -43,7 +56,8 @@ impl Admission {
                 return Err(JoinError::Full);
             }
         }
-        self.entries.insert(ticket.session, Entry { shard, expires_s: ticket.expires_s, open: true });
+        self.entries
+            .insert(ticket.session, Entry { shard, expires_s: ticket.expires_s, open: true, ufrag: None });
         self.last_number = if self.last_number >= SESSION_NUMBER_MAX { 1 } else { self.last_number + 1 };
         Ok(SourceId::new(self.last_number, SourceKind::Microphone))
     }
@@ -57,7 +71,27 @@ impl Admission {
     pub fn close(&mut self, session: VoiceSessionId) {
         if let Some(entry) = self.entries.get_mut(&session) {
             entry.open = false;
+            let ufrag = entry.ufrag.take();
+            ufrag.and_then(|ufrag| self.by_ufrag.remove(&ufrag));
         }
+    }
+
+    /// The session's credentials, from now until it is over.
+    pub fn name(&mut self, session: VoiceSessionId, credentials: &Credentials) {
+        // It may be over already.
+        let Some(entry) = self.entries.get_mut(&session).filter(|entry| entry.open) else { return };
+        entry.ufrag = Some(credentials.ufrag.clone());
+        let password = Sha256::digest(&credentials.password).into();
+        self.by_ufrag.insert(credentials.ufrag.clone(), Secret { session, password });
+    }
+
+    /// The open session that has these credentials.
+    pub fn authenticate(&self, ufrag: &str, password: &str) -> Option<VoiceSessionId> {
+        let given: [u8; 32] = Sha256::digest(password).into();
+        let known = self.by_ufrag.get(ufrag)?;
+        // Every byte is looked at, so that the time it takes tells nothing.
+        let differ = given.iter().zip(known.password).fold(0, |differ, (a, b)| differ | (a ^ b));
+        (std::hint::black_box(differ) == 0).then_some(known.session)
     }
 
     /// The session never opened for want of room: its ticket may be tried again.
@@ -99,6 +133,32 @@ mod tests {
         assert_eq!(admission.shard_of(VoiceSessionId(1)), None);
         assert_eq!(admission.admit(&ticket(1), 3, 0), Err(JoinError::Used));
         assert_ne!(admission.admit(&ticket(2), 0, 0), Ok(first));
+    }
+
+    #[test]
+    fn a_session_is_known_by_its_credentials_until_it_is_over() {
+        let credentials = |ufrag: &str, password: &str| Credentials {
+            ufrag: ufrag.to_owned(),
+            password: password.to_owned(),
+        };
+        let mut admission = Admission::default();
+        admission.admit(&ticket(1), 0, 0).unwrap();
+        admission.admit(&ticket(2), 0, 0).unwrap();
+        assert_eq!(admission.authenticate("one", ""), None);
+        admission.name(VoiceSessionId(1), &credentials("one", "first"));
+        admission.name(VoiceSessionId(2), &credentials("two", "second"));
+        assert_eq!(admission.authenticate("one", "first"), Some(VoiceSessionId(1)));
+        assert_eq!(admission.authenticate("two", "second"), Some(VoiceSessionId(2)));
+        for (ufrag, password) in
+            [("one", "second"), ("one", ""), ("one", "first "), ("", ""), ("One", "first")]
+        {
+            assert_eq!(admission.authenticate(ufrag, password), None, "{ufrag} {password}");
+        }
+        admission.close(VoiceSessionId(1));
+        assert_eq!(admission.authenticate("one", "first"), None);
+        assert_eq!(admission.authenticate("two", "second"), Some(VoiceSessionId(2)));
+        admission.name(VoiceSessionId(1), &credentials("one", "first"));
+        assert_eq!(admission.authenticate("one", "first"), None, "it ended before it was named");
     }
 
     #[test]

@@ -3,15 +3,21 @@
 //! - this file: the door; joins, commands and events;
 //! - [`admission`]: which ticket may open a session, and where each session lives;
 //! - [`shard_thread`]: one shard's event loop;
+//! - [`video`]: what sessions' control sockets and their shards say to each other;
+//! - [`attached`]: those sockets, as the shard's thread knows them;
 //! - [`batch`]: its datagrams on their way out;
 //! - [`socket`]: its UDP socket.
 //!
 //! Wall-clock and monotonic time are read here and nowhere below.
 
 mod admission;
+mod attached;
 mod batch;
 mod shard_thread;
 mod socket;
+mod video;
+
+pub use video::{Next as VideoNext, VideoControl};
 
 use admission::Admission;
 use shard_thread::{Command, ShardThread};
@@ -65,6 +71,15 @@ pub enum VoiceEvent {
         /// The session.
         session: VoiceSessionId,
     },
+    /// It says that it sends a camera or a screen, or no longer does.
+    Video {
+        /// The session.
+        session: VoiceSessionId,
+        /// A camera is on.
+        camera: bool,
+        /// A screen is shared.
+        screen: bool,
+    },
     /// It is over. Sent once for every `Opened`.
     Closed {
         /// The session.
@@ -113,8 +128,9 @@ impl VoiceNode {
     pub fn start(config: VoiceConfig) -> io::Result<(Self, mpsc::UnboundedReceiver<VoiceEvent>)> {
         let certificate = dimpl::certificate::generate_self_signed_certificate().map_err(io::Error::other)?;
         let fingerprint = Fingerprint(voicehall_sfu::fingerprint_of(&certificate.certificate));
-        // Unbounded, but three events a session at most, and sessions are bounded: a shard must
-        // neither block on a slow consumer nor lose the end of a session.
+        // Unbounded, but three events a session and what the limit on its video lets through, and
+        // sessions are bounded: a shard must neither block on a slow consumer nor lose the end of a
+        // session.
         let (events, receiver) = mpsc::unbounded_channel();
         let admission = Arc::new(Mutex::new(Admission::default()));
         let mut shards = Vec::new();
@@ -163,6 +179,7 @@ impl VoiceNode {
             Ok(Err(OpenError::Exists)) => return Err(JoinError::Used),
             Err(_) => return Err(JoinError::Stopping),
         };
+        inner.lock().name(ticket.session, &credentials);
         Ok(JoinAnswer {
             addresses: inner.advertised(shard.address()),
             ufrag: credentials.ufrag,
@@ -180,6 +197,12 @@ impl VoiceNode {
     /// Ends a session.
     pub fn close(&self, session: VoiceSessionId, reason: EndReason) {
         self.send(session, Command::Close { session, reason });
+    }
+
+    /// A session's control of its video, for whoever knows its credentials; `None` for anybody else.
+    pub fn video(&self, ufrag: &str, password: &str) -> Option<VideoControl> {
+        let session = self.0.lock().authenticate(ufrag, password)?;
+        Some(VideoControl::attach(self.clone(), session))
     }
 
     /// Each shard's counters, for metrics.
@@ -218,12 +241,10 @@ impl VoiceNode {
         self.0.shards.iter().map(ShardThread::address).collect()
     }
 
-    fn send(&self, session: VoiceSessionId, command: Command) {
-        // A session that is over is no error: its end and this command crossed.
+    /// False when the session or its shard is over, which is no error: the end and this command crossed.
+    fn send(&self, session: VoiceSessionId, command: Command) -> bool {
         let shard = self.0.lock().shard_of(session);
-        if let Some(shard) = shard {
-            self.0.shards[shard].send(command);
-        }
+        shard.is_some_and(|shard| self.0.shards[shard].send(command))
     }
 }
 

@@ -3,8 +3,10 @@
 
 use super::VoiceEvent;
 use super::admission::Admission;
+use super::attached::Attached;
 use super::batch::Batch;
 use super::socket;
+use super::video::{Link, Sends, Told, Wish};
 use mio::{Events, Interest, Poll, Token, Waker};
 use std::io;
 use std::net::SocketAddr;
@@ -15,10 +17,11 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 use voicehall_protocol::ids::{UserId, VoiceSessionId};
 use voicehall_protocol::ticket::SessionBits;
+use voicehall_protocol::video::ErrorCode;
 use voicehall_protocol::voice::EndReason;
 use voicehall_sfu::{
-    Credentials, DATAGRAM_BYTES_MAX, Event, Open, OpenError, Outbox, SessionStats, Shard, ShardConfig,
-    ShardStats,
+    Credentials, DATAGRAM_BYTES_MAX, Demand, Event, Open, OpenError, Outbox, SessionStats, Shard,
+    ShardConfig, ShardStats, Watchers,
 };
 
 const SOCKET: Token = Token(0);
@@ -29,11 +32,41 @@ const DATAGRAMS_PER_TURN: usize = 256;
 
 /// What a shard can be told.
 pub(super) enum Command {
-    Open { open: Open, user: UserId, reply: oneshot::Sender<Result<Credentials, OpenError>> },
-    Update { session: VoiceSessionId, bits: SessionBits },
-    Close { session: VoiceSessionId, reason: EndReason },
-    ShardStats { reply: oneshot::Sender<ShardStats> },
-    SessionStats { session: VoiceSessionId, reply: oneshot::Sender<Option<SessionStats>> },
+    Open {
+        open: Open,
+        user: UserId,
+        reply: oneshot::Sender<Result<Credentials, OpenError>>,
+    },
+    Update {
+        session: VoiceSessionId,
+        bits: SessionBits,
+    },
+    Close {
+        session: VoiceSessionId,
+        reason: EndReason,
+    },
+    /// The session's control socket opened.
+    AttachVideo {
+        session: VoiceSessionId,
+        link: Arc<Link>,
+    },
+    /// Its client said something that waits in the link.
+    HearVideo {
+        session: VoiceSessionId,
+        link: Arc<Link>,
+    },
+    /// It closed.
+    DetachVideo {
+        session: VoiceSessionId,
+        link: Arc<Link>,
+    },
+    ShardStats {
+        reply: oneshot::Sender<ShardStats>,
+    },
+    SessionStats {
+        session: VoiceSessionId,
+        reply: oneshot::Sender<Option<SessionStats>>,
+    },
     Stop,
 }
 
@@ -60,7 +93,8 @@ impl ShardThread {
         let waker = Waker::new(poll.registry(), COMMAND)?;
         let (sender, commands) = mpsc::channel();
         let shard = Shard::new(config, Instant::now(), rand::random());
-        let outbox = SocketOutbox { batch: Batch::new(socket), events, admission };
+        let outbox =
+            SocketOutbox { batch: Batch::new(socket), events, admission, attached: Attached::default() };
         let event_loop = EventLoop { shard, outbox, commands };
         let thread = std::thread::Builder::new()
             .name(format!("voice-shard-{number}"))
@@ -73,14 +107,14 @@ impl ShardThread {
         self.address
     }
 
-    /// Sends a command. To a shard that has stopped it goes nowhere: replies are dropped, which
-    /// their receivers see.
-    pub fn send(&self, command: Command) {
-        if self.commands.send(command).is_ok()
-            && let Err(error) = self.waker.wake()
-        {
+    /// Sends a command. To a shard that has stopped it goes nowhere, and the answer is false:
+    /// replies are dropped, which their receivers see.
+    pub fn send(&self, command: Command) -> bool {
+        let sent = self.commands.send(command).is_ok();
+        if sent && let Err(error) = self.waker.wake() {
             tracing::error!(%error, "cannot wake a voice shard");
         }
+        sent
     }
 
     /// Waits for the thread's end.
@@ -126,6 +160,7 @@ impl EventLoop {
             }
             self.shard.handle_timeout(Instant::now(), &mut self.outbox);
             self.outbox.batch.flush();
+            self.tell_video();
         }
         self.shard.close_all(EndReason::NodeStopping, &mut self.outbox);
         self.outbox.batch.flush();
@@ -163,6 +198,12 @@ impl EventLoop {
                 Command::Close { session, reason } => {
                     self.shard.close(session, reason, &mut self.outbox);
                 }
+                Command::AttachVideo { session, link } => self.attach_video(session, link),
+                Command::HearVideo { session, link } => {
+                    let wish = self.outbox.attached.hear(session, &link);
+                    self.set_video(session, wish);
+                }
+                Command::DetachVideo { session, link } => self.detach_video(session, &link),
                 Command::ShardStats { reply } => {
                     let mut stats = self.shard.stats();
                     stats.dropped_send = self.outbox.batch.dropped();
@@ -192,11 +233,72 @@ impl EventLoop {
     }
 }
 
+/// Who sends and sees which video.
+impl EventLoop {
+    fn attach_video(&mut self, session: VoiceSessionId, link: Arc<Link>) {
+        if self.shard.session_stats(session).is_none() {
+            return link.end(ErrorCode::SessionEnded);
+        }
+        link.tell(Told {
+            demand: Some(self.shard.demand(session)).filter(|demand| *demand != Demand::default()),
+            slots: Some(self.shard.slots(session)).filter(|slots| !slots.is_empty()),
+            watchers: Some(self.shard.watchers(session)).filter(|watchers| *watchers != Watchers::default()),
+        });
+        self.outbox.attached.attach(session, link);
+    }
+
+    fn set_video(&mut self, session: VoiceSessionId, wish: Wish) {
+        let Self { shard, outbox, .. } = self;
+        let now = Instant::now();
+        if let Some(Sends { camera, screen }) = wish.send {
+            let sends = (camera.is_some(), screen.is_some());
+            shard.set_send(session, camera.as_ref(), screen.as_ref(), now, outbox);
+            if outbox.attached.set_sends(session, sends) {
+                outbox.emit(VoiceEvent::Video { session, camera: sends.0, screen: sends.1 });
+                // Of what is no longer sent, the shard has nothing more to say.
+                outbox.attached.note(Event::Demand { session });
+                outbox.attached.note(Event::Watchers { session });
+            }
+        }
+        if let Some(views) = wish.views {
+            shard.set_views(session, &views, now, outbox);
+        }
+    }
+
+    fn detach_video(&mut self, session: VoiceSessionId, link: &Arc<Link>) {
+        // Before the socket is forgotten, so that the guild hears of it too.
+        if self.outbox.attached.is_last(session, link) {
+            self.set_video(session, Wish::nothing());
+            self.outbox.attached.detach(session);
+        }
+    }
+
+    /// Tells clients what changed for them in this turn.
+    fn tell_video(&mut self) {
+        while let Some((session, changed)) = self.outbox.attached.next_changed() {
+            // What was wanted before there was anywhere to send it.
+            if changed.connected
+                && let Some(views) = self.outbox.attached.views(session)
+            {
+                self.shard.set_views(session, &views, Instant::now(), &mut self.outbox);
+            }
+            let shard = &self.shard;
+            let news = Told {
+                demand: changed.demand.then(|| shard.demand(session)),
+                slots: changed.slots.then(|| shard.slots(session)),
+                watchers: changed.watchers.then(|| shard.watchers(session)),
+            };
+            self.outbox.attached.tell(session, news);
+        }
+    }
+}
+
 /// Sends what the shard makes of a turn.
 struct SocketOutbox {
     batch: Batch,
     events: UnboundedSender<VoiceEvent>,
     admission: Arc<Mutex<Admission>>,
+    attached: Attached,
 }
 
 impl SocketOutbox {
@@ -216,13 +318,14 @@ impl Outbox for SocketOutbox {
     }
 
     fn event(&mut self, event: Event) {
+        self.attached.note(event);
         self.emit(match event {
             Event::Connected { session } => VoiceEvent::Connected { session },
             Event::Closed { session, reason } => {
                 self.admission.lock().unwrap_or_else(PoisonError::into_inner).close(session);
                 VoiceEvent::Closed { session, reason }
             }
-            // For those who send or watch video: nobody says so yet.
+            // For the client alone.
             Event::Demand { .. } | Event::Slots { .. } | Event::Watchers { .. } => return,
         });
     }

@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub mod call;
+
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,7 +26,7 @@ use voicehall_server::admin::Link;
 use voicehall_server::config::{Config, Limits};
 
 /// Nothing here takes as long as this, even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server without limits on rates, and an HTTP client.
 pub struct Rig {
@@ -115,8 +117,15 @@ impl Rig {
     }
 
     pub async fn voice_join(&self, ticket: &str) -> Result<JoinAnswer, ErrorCode> {
-        let request =
-            JoinRequest { ticket: ticket.to_owned(), fingerprint: Fingerprint([7; 32]), prime: false };
+        self.voice_join_as(ticket, Fingerprint([7; 32])).await
+    }
+
+    pub async fn voice_join_as(
+        &self,
+        ticket: &str,
+        fingerprint: Fingerprint,
+    ) -> Result<JoinAnswer, ErrorCode> {
+        let request = JoinRequest { ticket: ticket.to_owned(), fingerprint, prime: false };
         println!("POST /voice/join {}", serde_json::to_string(&request).unwrap());
         self.post("/voice/join", None, &request).await
     }

@@ -57,18 +57,19 @@ async fn channels(pool: &SqlitePool, guild: i64) -> Result<Vec<Channel>, StoreEr
 }
 
 async fn members(pool: &SqlitePool, guild: i64) -> Result<Vec<MemberRecord>, StoreError> {
-    let rows: Vec<(i64, String, bool, String, bool, bool)> = sqlx::query_as(
-        "SELECT a.id, a.name, a.password_hash IS NULL, m.roles, m.server_mute, m.server_deaf
+    let rows: Vec<(i64, String, bool, String, bool, bool, bool)> = sqlx::query_as(
+        "SELECT a.id, a.name, a.password_hash IS NULL, m.roles, m.server_mute, m.server_deaf,
+                m.video_barred
          FROM members m JOIN accounts a ON a.id = m.account WHERE m.guild = ? ORDER BY m.position",
     )
     .bind(guild)
     .fetch_all(pool)
     .await?;
-    let member = |(account, name, guest, roles, mute, deaf): (i64, _, _, String, _, _)| {
+    let member = |(account, name, guest, roles, mute, deaf, video_barred): (i64, _, _, String, _, _, _)| {
         Ok(MemberRecord {
             user: User { id: UserId(id(account)), name, guest },
             roles: serde_json::from_str(&roles).map_err(|_| StoreError::Unreadable("a member's roles"))?,
-            moderation: Moderation { mute, deaf },
+            moderation: Moderation { mute, deaf, video_barred },
         })
     };
     rows.into_iter().map(member).collect()
@@ -132,13 +133,15 @@ async fn keep(on: &mut SqliteConnection, guild: GuildId, change: &GuildChange) -
                 .bind(row(channel.0))
         }
         // What a moderator did outlasts the voice session, and so the restart.
-        GuildChange::VoiceStateSet { state } => {
-            sqlx::query("UPDATE members SET server_mute = ?, server_deaf = ? WHERE guild = ? AND account = ?")
-                .bind(state.server_mute)
-                .bind(state.server_deaf)
-                .bind(guild_row)
-                .bind(row(state.user.0))
-        }
+        GuildChange::VoiceStateSet { state } => sqlx::query(
+            "UPDATE members SET server_mute = ?, server_deaf = ?, video_barred = ?
+                 WHERE guild = ? AND account = ?",
+        )
+        .bind(state.server_mute)
+        .bind(state.server_deaf)
+        .bind(state.video_barred)
+        .bind(guild_row)
+        .bind(row(state.user.0)),
         GuildChange::Renamed { name } => {
             sqlx::query("UPDATE guilds SET name = ? WHERE id = ?").bind(name.clone()).bind(guild_row)
         }
