@@ -138,6 +138,25 @@ pub fn read(mut packet: &[u8], mut each: impl FnMut(Report)) {
     }
 }
 
+/// Calls `each` with every transport-wide feedback in a decrypted packet, without its SSRCs, for
+/// [`crate::congestion::feedback::read`].
+pub fn read_transport_feedback(mut packet: &[u8], mut each: impl FnMut(&[u8])) {
+    while let Some(head) = packet.first_chunk::<4>() {
+        let len = 4 * (usize::from(u16::from_be_bytes([head[2], head[3]])) + 1);
+        let Some((part, rest)) = packet.split_at_checked(len) else { return };
+        packet = rest;
+        if head[0] >> 6 != 2 {
+            return;
+        }
+        if head[1] == TRANSPORT_FEEDBACK
+            && head[0] & 0x1f == ARRIVALS
+            && let Some(body) = part.get(12..)
+        {
+            each(body);
+        }
+    }
+}
+
 fn read_block(block: &[u8]) -> ReportBlock {
     let lost = be32(block, 4);
     ReportBlock {
