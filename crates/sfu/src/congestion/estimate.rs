@@ -19,8 +19,9 @@ use std::time::{Duration, Instant};
 /// sharp picture; one that does not has a full queue for about half a second.
 pub const START: f64 = 2_500_000.0;
 
-/// Less than this shows no picture: a line so bad is left to voice, and one small layer is tried.
-pub const FLOOR: f64 = 100_000.0;
+/// Less than this shows no picture: a line so bad is left to voice. A lower one would take longer to
+/// come back from.
+pub const FLOOR: f64 = 50_000.0;
 
 /// More than anybody's videos need, and what a lie can reach at most.
 pub const CEILING: f64 = 20_000_000.0;
@@ -60,7 +61,7 @@ const SILENCE_US: i64 = 2_000_000;
 /// A line on which nothing fits says nothing more: each second in which nothing is sent, its rate grows by
 /// this, until something can be tried again.
 const IDLE_US: i64 = 1_000_000;
-const IDLE_GROWTH: f64 = 1.15;
+const IDLE_GROWTH: f64 = 1.25;
 const IDLE_MAX: f64 = 500_000.0;
 
 /// The estimate of one receiver's line.
