@@ -55,7 +55,7 @@ const LOSS_LOW: f64 = 0.02;
 /// What arrived is counted over this time.
 const WINDOW_US: i64 = 500_000;
 
-/// Without a word for this long after packets left, the rate is halved, and again after each such time.
+/// Without a word for this long after a packet left, the rate is halved; again after the next packet.
 const SILENCE_US: i64 = 2_000_000;
 
 /// A line on which nothing fits says nothing more: each second in which nothing is sent, its rate grows by
@@ -79,8 +79,8 @@ pub(crate) struct Estimate {
     updated_us: i64,
     /// When a word came last; none before the first.
     heard_us: Option<i64>,
-    /// Packets that left since.
-    unheard: u32,
+    /// When the first packet left since; none while nothing did.
+    unheard_us: Option<i64>,
     probe: Probe,
 }
 
@@ -97,7 +97,7 @@ impl Estimate {
             decreased_us: -DECREASE_PAUSE_US,
             updated_us: 0,
             heard_us: None,
-            unheard: 0,
+            unheard_us: None,
             probe: Probe::default(),
         }
     }
@@ -118,7 +118,7 @@ impl Estimate {
         let now_us = self.us(now);
         self.probe.note_sent(self.sent.next(), bytes);
         self.sent.note(bytes, now_us);
-        self.unheard = self.unheard.saturating_add(1);
+        self.unheard_us.get_or_insert(now_us);
     }
 
     /// Takes a feedback, without its SSRCs; what is not well formed ends it.
@@ -138,7 +138,7 @@ impl Estimate {
         });
         if any {
             self.heard_us = Some(now_us);
-            self.unheard = 0;
+            self.unheard_us = None;
             self.update(now_us);
         }
     }
@@ -160,14 +160,13 @@ impl Estimate {
     /// Notes that time passed.
     pub fn pass(&mut self, now: Instant) {
         let now_us = self.us(now);
-        if let Some(heard) = self.heard_us
-            && self.unheard > 0
-            && now_us - heard >= SILENCE_US
-        {
-            self.heard_us = Some(now_us);
+        if self.heard_us.is_some() && self.unheard_us.is_some_and(|since| now_us - since >= SILENCE_US) {
+            // The last packets before a pause may be lost, and nobody tells of them: once is enough.
+            self.unheard_us = None;
+            self.updated_us = now_us;
             self.set(self.rate / 2.0);
         }
-        if self.unheard == 0 && now_us - self.updated_us >= IDLE_US && self.rate < IDLE_MAX {
+        if self.unheard_us.is_none() && now_us - self.updated_us >= IDLE_US && self.rate < IDLE_MAX {
             self.updated_us = now_us;
             self.set((self.rate * IDLE_GROWTH).min(IDLE_MAX));
         }

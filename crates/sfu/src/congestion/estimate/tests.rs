@@ -145,8 +145,8 @@ fn silence_halves_it_down_to_the_floor() {
     let mut line = Line::new(5e6, 2e6);
     line.run(1.0);
     let before = line.kilobits();
-    line.estimate.note_sent(1200, line.now);
     for _ in 0..10 {
+        line.estimate.note_sent(1200, line.now);
         line.now += Duration::from_secs(2);
         line.estimate.pass(line.now);
     }
@@ -169,6 +169,26 @@ fn a_line_that_is_not_used_is_tried_again() {
         line.estimate.pass(line.now);
     }
     assert!(before < 150 && (200..=500).contains(&line.kilobits()), "{before} {}", line.kilobits());
+}
+
+#[test]
+fn a_pause_is_no_silence() {
+    let mut line = Line::new(5e6, 2e6);
+    line.run(3.0);
+    line.tell();
+    // The last ones were lost: one halving, and no more.
+    line.estimate.note_sent(1200, line.now);
+    let before = line.kilobits();
+    for _ in 0..1500 {
+        line.now += TURN;
+        line.estimate.pass(line.now);
+    }
+    assert_eq!(line.kilobits(), before / 2);
+    // The first packet after the pause has its time to be told of.
+    line.estimate.note_sent(1200, line.now);
+    line.now += TURN;
+    line.estimate.pass(line.now);
+    assert_eq!(line.kilobits(), before / 2);
 }
 
 #[test]
