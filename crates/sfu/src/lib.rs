@@ -11,10 +11,10 @@
 //! buffer. No allocation, no lock and no walk over other channels on that way.
 //!
 //! Video (`video`) goes the same way, but into the slots of those who asked to see it, and with a
-//! header for each of them.
+//! header for each of them, as far as their lines carry it ([`congestion`]).
 //!
 //! Absent: ICE checks of our own (we are ICE-lite), DTLS 1.3 and data channels, retransmission of
-//! voice, any estimate of what a line carries, and everything of a payload but a video's first bytes:
+//! voice, a pacer for video, and everything of a payload but a video's first bytes:
 //! voices are chosen by the audio-level extension alone.
 
 mod channel;

@@ -157,7 +157,7 @@ impl Feedback {
     }
 }
 
-/// Takes a client's RTCP packet, which goes no further than this.
+/// Takes a client's RTCP packet. Returns what it says of video, and the packet's length in the clear.
 ///
 /// # Errors
 /// When it does not authenticate or was replayed.
@@ -166,7 +166,7 @@ pub(crate) fn receive_report(
     packet: &mut [u8],
     ntp: NtpTime,
     now: Instant,
-) -> Result<Feedback, SrtpError> {
+) -> Result<(Feedback, usize), SrtpError> {
     let Some(Inbound { keys, rtcp_window, microphone, streams }) = &mut session.inbound else {
         return Err(SrtpError::Malformed);
     };
@@ -209,5 +209,5 @@ pub(crate) fn receive_report(
     if let Some(worst) = worst {
         session.stats.downlink_loss = f32::from(worst) / 256.0;
     }
-    Ok(feedback)
+    Ok((feedback, len))
 }

@@ -16,6 +16,8 @@ const NACK: u8 = 1;
 const ARRIVALS: u8 = 15;
 /// Format of picture loss in payload feedback.
 const PICTURE_LOSS: u8 = 1;
+/// Transport-wide feedbacks that are read of one packet; a client writes one.
+const FEEDBACKS_MAX: usize = 4;
 const BLOCK_BYTES: usize = 24;
 /// Our name in every report: the same for all, since it says nothing about anyone.
 const CNAME: &[u8] = b"voicehall";
@@ -134,6 +136,30 @@ pub fn read(mut packet: &[u8], mut each: impl FnMut(Report)) {
         };
         for block in part[blocks_at..].chunks_exact(BLOCK_BYTES).take(usize::from(head[0] & 0x1f)) {
             each(Report::Block(read_block(block)));
+        }
+    }
+}
+
+/// Calls `each` with every transport-wide feedback in a decrypted packet, without its SSRCs, for
+/// [`crate::congestion::feedback::read`].
+/// A packet with more of them is read so far only, since each may tell of thousands of packets.
+pub fn read_transport_feedback(mut packet: &[u8], mut each: impl FnMut(&[u8])) {
+    let mut left = FEEDBACKS_MAX;
+    while left > 0
+        && let Some(head) = packet.first_chunk::<4>()
+    {
+        let len = 4 * (usize::from(u16::from_be_bytes([head[2], head[3]])) + 1);
+        let Some((part, rest)) = packet.split_at_checked(len) else { return };
+        packet = rest;
+        if head[0] >> 6 != 2 {
+            return;
+        }
+        if head[1] == TRANSPORT_FEEDBACK
+            && head[0] & 0x1f == ARRIVALS
+            && let Some(body) = part.get(12..)
+        {
+            left -= 1;
+            each(body);
         }
     }
 }
@@ -338,10 +364,29 @@ mod tests {
         assert!(writer.finish() <= 600);
     }
 
+    #[test]
+    fn transport_feedback_is_found_among_others_and_bounded() {
+        let bodies = |count: u8| {
+            let mut buffer = [0; 1500];
+            let mut writer = Writer::new(&mut buffer);
+            writer.picture_loss(1, 2);
+            (0..count).for_each(|number| writer.transport_feedback(1, 2, &[number; 8]));
+            writer.nack(1, 2, &[3]);
+            let len = writer.finish();
+            let mut found = Vec::new();
+            read_transport_feedback(&buffer[..len], |body| found.push(body.to_vec()));
+            found
+        };
+        assert_eq!(bodies(0), Vec::<Vec<u8>>::new());
+        assert_eq!(bodies(2), [vec![0; 8], vec![1; 8]]);
+        assert_eq!(bodies(40).len(), FEEDBACKS_MAX);
+    }
+
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(packet in proptest::collection::vec(any::<u8>(), 0..200)) {
             read(&packet, |_| {});
+            read_transport_feedback(&packet, |_| {});
         }
 
         #[test]

@@ -53,6 +53,8 @@ counters! {
         screen_audio_forwarded,
         /// Video packets sent again because a receiver asked for them.
         video_resent,
+        /// Packets of padding sent to find out what a receiver's line carries.
+        video_padding,
         /// Packets asked for again by the node.
         video_nacked,
         /// Key frames asked for by the node.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use voicehall_protocol::rtp::SourceKind;
 use voicehall_protocol::ticket::SessionBits;
 use voicehall_protocol::video::View;
+use voicehall_sfu::congestion::feedback;
 use voicehall_sfu::{DATAGRAM_BYTES_MAX, Event, Outbox};
 use voicehall_test_realtime::allocations;
 
@@ -88,6 +89,35 @@ fn forwarding_video_allocates_nothing() {
     let mut sink = Sink { buffer: [0; DATAGRAM_BYTES_MAX], sent: 0 };
     assert_eq!(allocations(|| forward(&mut call, &mut packets, &mut sink)), 0);
     assert_eq!(sink.sent, SEEN);
+}
+
+/// What viewers tell of the last second allocates nothing either, nor does forwarding by what it says.
+#[test]
+fn hearing_when_video_came_allocates_nothing() {
+    let (mut call, mut packets) = seen_by_all();
+    let mut told = Vec::new();
+    for peer in 1..40 {
+        let seen: Vec<_> = std::iter::from_fn(|| call.peers[peer].poll_seen()).collect();
+        let start = seen[0].at;
+        for part in seen[seen.len() - 60..].chunks(20) {
+            let mut body = [0; feedback::BYTES_MAX];
+            let arrivals = part.iter().map(|seen| Some((seen.at - start).as_micros() as u64));
+            let (len, count) = feedback::write(part[0].transport.unwrap(), arrivals, 0, &mut body).unwrap();
+            assert_eq!(count, 20);
+            call.peers[peer].send_rtcp(|writer| writer.transport_feedback(1, 2, &body[..len])).unwrap();
+            told.push((address(peer), call.peers[peer].poll_datagram().expect("it was sent")));
+        }
+    }
+    assert_eq!(told.len(), 39 * 3);
+    let dropped = |call: &Call| {
+        let entries = call.shard.stats();
+        entries.entries().filter(|(name, _)| name.starts_with("dropped")).map(|(_, count)| count).sum::<u64>()
+    };
+    let before = dropped(&call);
+    let mut sink = Sink { buffer: [0; DATAGRAM_BYTES_MAX], sent: 0 };
+    assert_eq!(allocations(|| forward(&mut call, &mut told, &mut sink)), 0);
+    assert_eq!(allocations(|| forward(&mut call, &mut packets, &mut sink)), 0);
+    assert_eq!((sink.sent, dropped(&call)), (SEEN, before));
 }
 
 #[cfg(target_os = "linux")]

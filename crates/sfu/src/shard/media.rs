@@ -4,12 +4,12 @@ use super::{Shard, session};
 use crate::Outbox;
 use crate::channel::Voice;
 use crate::reception::Reception;
-use crate::report;
 use crate::rtp::{AudioLevel, RtpHeader};
 use crate::session::{Inbound, Microphone, Session};
 use crate::srtp::{ReplayWindow, SrtpError};
 use crate::stats::ShardStats;
 use crate::timers::Timer;
+use crate::{report, rtcp};
 use std::time::Instant;
 use voicehall_protocol::rtp::{
     MID_MICROPHONE, OPUS_BYTES_MAX, PT_AV1, PT_AV1_RTX, PT_H264, PT_H264_RTX, PT_OPUS,
@@ -105,8 +105,14 @@ impl Shard {
             self.stats.dropped_rate += 1;
         } else {
             match report::receive_report(session, packet, ntp, now) {
-                Ok(feedback) if feedback.is_empty() => {}
-                Ok(feedback) => self.handle_feedback(index, &feedback, now, outbox),
+                Ok((feedback, len)) => {
+                    rtcp::read_transport_feedback(&packet[..len], |body| {
+                        self.handle_arrivals(index, body, now)
+                    });
+                    if !feedback.is_empty() {
+                        self.handle_feedback(index, &feedback, now, outbox);
+                    }
+                }
                 Err(error) => count(error, &mut self.stats),
             }
         }

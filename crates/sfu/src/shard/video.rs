@@ -240,6 +240,18 @@ impl Shard {
         }
     }
 
+    /// What a receiver says of when its video came.
+    pub(super) fn handle_arrivals(&mut self, index: u32, body: &[u8], now: Instant) {
+        let Some(session) = session(&mut self.sessions, index) else { return };
+        let Some(channel) = &mut self.channels[session.channel as usize] else { return };
+        let Channel { receivers, video, .. } = channel;
+        let receiver = session.receiver.and_then(|receiver| receivers.get_mut(receiver as usize));
+        let Some((watch, _)) = receiver.and_then(Receiver::watching) else { return };
+        watch.estimate.hear(body, now);
+        // What no longer fits is changed at once, what might fit again at the next review.
+        video.stale |= watch.estimate.bits_per_second() * 10 < watch.planned_bits * 9;
+    }
+
     pub(super) fn video_timeout(&mut self, index: u32, serial: u64, now: Instant, outbox: &mut dyn Outbox) {
         let Some(channel) = self.channels[index as usize].as_mut().filter(|channel| channel.serial == serial)
         else {
@@ -262,6 +274,15 @@ impl Shard {
         for place in 0..channel.video.sources.len() {
             let out = &mut Out { now, outbox, stats: &mut self.stats };
             ask(channel, place, &mut self.sessions, out);
+        }
+        let Channel { receivers, video, .. } = channel;
+        for (watch, line) in receivers.iter_mut().filter_map(Receiver::watching) {
+            watch.estimate.pass(now);
+            let bytes = watch.estimate.padding_due(watch.short_of, now, TURN);
+            if bytes > 0 {
+                let out = &mut Out { now, outbox, stats: &mut self.stats };
+                watch.pad(bytes, &video.sources, &line, out);
+            }
         }
         let any = !channel.video.places.is_empty()
             || channel.video.stale
@@ -325,6 +346,7 @@ fn forward(
         *stale = true;
     }
     layer.last_at = Some(out.now);
+    layer.meter.count(payload.len(), sniffed.discardable, out.now);
     layer.highest = layer.highest.max(opened.index);
     if layer.routes.is_empty() {
         return;

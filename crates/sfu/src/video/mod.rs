@@ -3,11 +3,14 @@
 //! A packet's way: `inbound` opens it and says of which layer it is, a repeated one in the place of
 //! the original → it is kept (`cache`) → for each slot that shows the layer it gets its place in
 //! the slot's stream (`stream`) and goes out (`watch`). Who needs which layer is worked out only
-//! when that changes (`plan`), never for a packet.
+//! when that changes (`plan`), never for a packet: what a receiver's line carries is divided among its
+//! views (`allocate`) by what each layer comes with (`meter`).
 
+pub(crate) mod allocate;
 pub(crate) mod cache;
 pub(crate) mod inbound;
 pub(crate) mod key;
+pub(crate) mod meter;
 pub(crate) mod missing;
 pub(crate) mod plan;
 pub(crate) mod sniff;

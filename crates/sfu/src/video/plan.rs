@@ -1,13 +1,15 @@
 //! Who gets what: worked out anew whenever views, sources, permissions or key frames change it, and
 //! told only to those for whom it changed.
 
-use super::source::{Route, Source};
+use super::ChannelVideo;
+use super::allocate::{Allocation, Step, Want, allocate};
+use super::source::{Layer, Route, Source};
 use super::watch::{Watch, WatchSlot};
 use crate::channel::Channel;
 use crate::session::Session;
 use crate::{Event, Outbox};
 use std::time::Instant;
-use voicehall_protocol::rtp::{SCREEN_AUDIO_SLOTS, SourceId, SourceKind, VIDEO_LAYERS};
+use voicehall_protocol::rtp::{SCREEN_AUDIO_SLOTS, SourceId, SourceKind, VIDEO_LAYERS, VIDEO_SLOTS};
 use voicehall_protocol::video::{SlotState, SlotView, View};
 
 /// What is needed of one source, while it is being counted.
@@ -34,6 +36,7 @@ pub(crate) fn plan(
             continue;
         };
         let watcher = session.speaker.source;
+        let allocation = divide(watch, receiver.session, video);
         let mut changed = false;
         for (number, slot) in watch.slots.iter_mut().enumerate() {
             let told = slot.view.map(|view| {
@@ -45,6 +48,7 @@ pub(crate) fn plan(
                     slot,
                     &view,
                     source.filter(|(_, source)| source.owner != receiver.session),
+                    allocation.steps[number],
                     route,
                     watcher,
                     now,
@@ -72,11 +76,32 @@ pub(crate) fn plan(
     }
 }
 
+/// Divides what a receiver's line carries among its views.
+fn divide(watch: &mut Watch, session: u32, video: &ChannelVideo) -> Allocation {
+    let wants: [Want; VIDEO_SLOTS] = std::array::from_fn(|number| {
+        let slot = &watch.slots[number];
+        let Some(view) = slot.view else { return Want::default() };
+        let mut want = Want::new(view.priority, view.source.kind() == SourceKind::Screen);
+        let source =
+            video.places.get(&view.source).and_then(|at| video.sources.get(*at as usize)?.as_deref());
+        if let Some(source) = source.filter(|source| source.allowed && source.owner != session) {
+            source.offer(&view, slot.given, &mut want);
+        }
+        want
+    });
+    let line = watch.estimate.bits_per_second();
+    let allocation = allocate(&wants, line);
+    watch.planned_bits = line;
+    watch.short_of = allocation.short_of;
+    allocation
+}
+
 /// Gives a slot its layer, and says how it stands.
 fn show(
     slot: &mut WatchSlot,
     view: &View,
     source: Option<(u32, &mut Source)>,
+    step: Option<Step>,
     route: Route,
     watcher: SourceId,
     now: Instant,
@@ -93,11 +118,13 @@ fn show(
     if slot.stream.layer().is_some_and(|layer| layer.serial != source.serial) {
         slot.stream.stop();
     }
-    source.watchers.push(watcher);
-    let Some(choice) = source.choose(view, now) else {
+    let Some(step) = step else {
         slot.stop();
-        return stand(None, SlotState::Waiting);
+        let any = source.layers.iter().any(Layer::is_there);
+        return stand(None, if any { SlotState::NoBandwidth } else { SlotState::Waiting });
     };
+    source.watchers.push(watcher);
+    let choice = source.choose(step.layer, now);
     let need = |demand: &mut Demand, number: u8| {
         let rate = &mut demand[usize::from(number)];
         *rate = (*rate).max(Some(view.frame_rate));
@@ -105,7 +132,8 @@ fn show(
     need(&mut source.demand, choice.wanted);
     need(&mut source.demand, choice.shown);
     slot.aim(Some(source.layer_id(place, choice.shown)));
-    slot.thin = source.is_thinned(choice.shown, view);
+    slot.thin = step.thin;
+    slot.given = Some((step.layer, step.thin));
     let shown = slot.stream.layer().map(|layer| layer.number);
     source.layers[usize::from(choice.shown)].routes.push(route);
     // Until the key frame comes, the old layer goes on.
@@ -120,7 +148,7 @@ fn show(
 }
 
 /// Gives the sound of each screen that is seen a slot, the one that it has if there is one.
-fn sounds(watch: &mut Watch, receiver: u32, video: &mut super::ChannelVideo) {
+fn sounds(watch: &mut Watch, receiver: u32, video: &mut ChannelVideo) {
     let seen = |watch: &Watch, screen: SourceId| {
         watch.slots.iter().any(|slot| slot.target.is_some() && slot.view.is_some_and(|v| v.source == screen))
     };

@@ -5,6 +5,7 @@ use super::sniff::{Sniffed, sniff};
 use super::source::{LayerId, Source};
 use super::stream::{Placed, VideoStream};
 use crate::Outbox;
+use crate::congestion::estimate::Estimate;
 use crate::limit::RateLimit;
 use crate::random::Random;
 use crate::rtp::{AudioLevel, VideoHeader, VoiceHeader};
@@ -32,6 +33,13 @@ const RESENT_BURST: u32 = 200;
 /// What a hollow packet carries: one byte of padding.
 const PADDING: [u8; 1] = [1];
 
+/// What a packet of a probe carries: padding alone, near the most that RTP can tell (RFC 3550 §5.1).
+const PADDING_LONG: [u8; 250] = {
+    let mut padding = [0; 250];
+    padding[249] = 250;
+    padding
+};
+
 /// Where everything goes that comes of a packet.
 pub(crate) struct Out<'a> {
     pub now: Instant,
@@ -49,8 +57,12 @@ pub(crate) struct Line<'a> {
 pub(crate) struct Watch {
     pub slots: [WatchSlot; VIDEO_SLOTS],
     pub sounds: [SoundSlot; SCREEN_AUDIO_SLOTS],
-    /// Number of the next video packet among all of them.
-    transport: u16,
+    /// What its line carries, of which all video packets to it tell.
+    pub estimate: Estimate,
+    /// The estimate by which layers were chosen last, in bits a second.
+    pub planned_bits: u64,
+    /// With so many bits a second it would get all that it wants; 0 when it does.
+    pub short_of: u64,
     resent: RateLimit,
 }
 
@@ -60,6 +72,8 @@ pub(crate) struct WatchSlot {
     /// What it is to show, which waits for a key frame while the stream shows another.
     pub target: Option<LayerId>,
     pub thin: bool,
+    /// Layer that it was given last, and whether thinned.
+    pub given: Option<(u8, bool)>,
     pub stream: VideoStream,
     /// The target's key frame that begins once the present picture is whole, and since when.
     pending: Option<(u64, Instant)>,
@@ -102,6 +116,7 @@ impl Watch {
                 view: None,
                 target: None,
                 thin: false,
+                given: None,
                 stream: VideoStream::new(sequence(random), u32::from_ne_bytes(random.bytes()), now),
                 pending: None,
                 next_resent: u64::from(sequence(random)),
@@ -112,7 +127,9 @@ impl Watch {
                 stream: SlotStream::new(now, u32::from_ne_bytes(random.bytes())),
                 cursor: SlotCursor::new(sequence(random)),
             }),
-            transport: 0,
+            estimate: Estimate::new(now),
+            planned_bits: 0,
+            short_of: 0,
             resent: RateLimit::new(RESENT_PER_SECOND, RESENT_BURST, now),
         }
     }
@@ -201,14 +218,14 @@ impl Watch {
             timestamp: placed.timestamp,
             ssrc: video_slot_ssrc(slot),
             csrc: source.id.0,
-            transport: self.transport,
+            transport: self.estimate.next_number(),
         };
         let payload = if placed.hollow { &PADDING } else { packet.payload };
         let stream = &mut self.slots[slot].stream;
         stream.packets = stream.packets.wrapping_add(1);
         stream.octets = stream.octets.wrapping_add(payload.len() as u32);
         if let Some(len) = line.send(&header.bytes(), payload, placed.index, out.outbox) {
-            self.transport = self.transport.wrapping_add(1);
+            self.estimate.note_sent(len, out.now);
             out.stats.video_forwarded += 1;
             out.stats.video_bytes_forwarded += len as u64;
         }
@@ -231,17 +248,14 @@ impl Watch {
             return false;
         };
         let header = VideoHeader {
-            payload_type: match source.codec {
-                VideoCodec::H264 => PT_H264_RTX,
-                VideoCodec::Av1 => PT_AV1_RTX,
-            },
+            payload_type: repeated_type(source.codec),
             marker: packet.marker,
             padded: false,
             sequence: place.next_resent as u16,
             timestamp: sent.timestamp,
             ssrc: video_slot_rtx_ssrc(slot),
             csrc: source.id.0,
-            transport: self.transport,
+            transport: self.estimate.next_number(),
         };
         // RFC 4588 §4: the original's number goes in front.
         let mut payload = [0; 2 + PACKET_BYTES_MAX];
@@ -250,8 +264,37 @@ impl Watch {
         let payload = &payload[..2 + packet.payload.len()];
         let index = place.next_resent;
         place.next_resent += 1;
-        self.transport = self.transport.wrapping_add(1);
-        line.send(&header.bytes(), payload, index, out.outbox).is_some()
+        let Some(len) = line.send(&header.bytes(), payload, index, out.outbox) else { return false };
+        self.estimate.note_sent(len, out.now);
+        true
+    }
+
+    /// Sends so many bytes of padding, as repeated packets of nothing in a slot that shows something.
+    pub fn pad(&mut self, bytes: u64, sources: &[Option<Box<Source>>], line: &Line<'_>, out: &mut Out<'_>) {
+        let shows = self.slots.iter().enumerate().find_map(|(slot, place)| {
+            Some((slot, source_of(sources, place.stream.layer()?)?, place.stream.timestamp_at(out.now)))
+        });
+        let Some((slot, source, timestamp)) = shows else { return };
+        let mut left = bytes;
+        while left >= PADDING_LONG.len() as u64 {
+            let place = &mut self.slots[slot];
+            let header = VideoHeader {
+                payload_type: repeated_type(source.codec),
+                marker: false,
+                padded: true,
+                sequence: place.next_resent as u16,
+                timestamp,
+                ssrc: video_slot_rtx_ssrc(slot),
+                csrc: source.id.0,
+                transport: self.estimate.next_number(),
+            };
+            let index = place.next_resent;
+            place.next_resent += 1;
+            let Some(len) = line.send(&header.bytes(), &PADDING_LONG, index, out.outbox) else { return };
+            self.estimate.note_sent(len, out.now);
+            out.stats.video_padding += 1;
+            left = left.saturating_sub(len as u64);
+        }
     }
 
     /// Sends a packet of a screen's sound in a slot.
@@ -279,6 +322,7 @@ impl WatchSlot {
     /// Shows nothing from now on.
     pub fn stop(&mut self) {
         self.stream.stop();
+        self.given = None;
         self.aim(None);
     }
 
@@ -309,6 +353,14 @@ impl Line<'_> {
         let len = self.cipher.seal_rtp(header, payload, index, outbox.buffer()).ok()?;
         outbox.send(self.address, len);
         Some(len)
+    }
+}
+
+/// Payload type of packets that are sent again (RFC 4588).
+fn repeated_type(codec: VideoCodec) -> u8 {
+    match codec {
+        VideoCodec::H264 => PT_H264_RTX,
+        VideoCodec::Av1 => PT_AV1_RTX,
     }
 }
 
