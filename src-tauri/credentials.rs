@@ -1,10 +1,9 @@
 //! The logins of this person on this device: in the system's keychain, or in a file beside the
 //! settings where there is no keychain that can be used.
 //!
-//! What is kept is one JSON document of the UI's, an object with a login for each account on a server.
-//! Its keys are the UI's own (`ui/src/stores/login-key.ts`). It is always written to its new place before
-//! it goes from its old one. Where both hold something, because a run without the keychain came between,
-//! both are joined, and the file, which is younger, wins.
+//! What is kept is one JSON document of the UI's, an object with a login for each server. It is always
+//! written to its new place before it goes from its old one. Where both hold something, because a run
+//! without the keychain came between, both are joined, and the file, which is younger, wins.
 //!
 //! A keychain may ask the person to open it, for as long as they like. Nobody waits for that: until it has
 //! answered, and when it has refused, the app goes on with what is in the file and keeps there what is new.
@@ -56,7 +55,7 @@ enum State {
 /// What can be brought now.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Loaded {
-    /// Login by its key; `null` for one that is gone, though the keychain that is shut may hold it.
+    /// Login by server; `null` for one that is gone, though the keychain that is shut may hold it.
     logins: Value,
     /// Why there may be more.
     shut: Option<Shut>,
@@ -150,7 +149,7 @@ impl Credentials {
         self.loaded().await
     }
 
-    /// Keeps these logins in place of those with the same keys. Those that are `null` are gone, and
+    /// Keeps these logins in place of those of the same servers. Those that are `null` are gone, and
     /// those that are missing stay as they are.
     ///
     /// # Errors
@@ -240,7 +239,7 @@ fn without_gone(mut value: Value) -> Value {
     value
 }
 
-/// Both, and of a key that is in both the second.
+/// Both, and of a server that is in both the second.
 fn join(first: Option<Value>, second: Value) -> Value {
     match (first, second) {
         (Some(Value::Object(mut first)), Value::Object(second)) => {

@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
-import type { Guild, ServerMessage, User } from '../src/bindings/protocol';
+import type { ServerMessage } from '../src/bindings/protocol';
 import { PlayedServer } from './server';
 import { PlayedShell } from './shell';
 
@@ -141,12 +141,6 @@ export class Stage extends PlayedServer {
     this.#others.set(base, other);
     if (signedIn) this.#furtherLogins[base] = { token: 't' };
     return other;
-  }
-
-  /** There is a further account on the first server; the app is signed in with it from its next start on. */
-  alsoSignedIn(user: User, token: string, guilds: Guild[]): void {
-    this.accounts[token] = { user, guilds };
-    this.#furtherLogins[`${BASE} ${user.id}`] = { token };
   }
 
   /** Starts the interface again, with what it kept. */

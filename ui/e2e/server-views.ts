@@ -2,7 +2,7 @@
 import type { Page } from 'playwright-core';
 import { ADA, BASE } from './fixture';
 import type { View } from './settings-views';
-import { door, node, OLD, several, switchTo, VISITOR, withAccounts, WORK, write } from './several';
+import { door, node, OLD, several, WORK, write } from './several';
 
 const channel = (page: Page, name: string) =>
   page.locator(`[data-testid=channel][data-name="${name}"]`);
@@ -177,70 +177,6 @@ export const SERVER_VIEWS: View[] = [
       await several(stage);
       await node(stage, BASE).click();
       await stage.page.getByTestId('server-sign-out').waitFor();
-    },
-  },
-  {
-    name: 'server menu of several accounts',
-    app: true,
-    open: async (stage) => {
-      await withAccounts(stage);
-      await node(stage, BASE).click();
-      await switchTo(stage, VISITOR).waitFor();
-    },
-  },
-  {
-    name: 'switch accounts during a call',
-    app: true,
-    open: async (stage) => {
-      await withAccounts(stage);
-      await channel(stage.page, 'The Hall').click();
-      await stage.page.locator('[data-voice-state=connected]').waitFor();
-      const back = stage.page.getByTestId('back');
-      if (await back.isVisible()) await back.click();
-      await node(stage, BASE).click();
-      await switchTo(stage, VISITOR).click();
-      await stage.page.getByTestId('confirm').waitFor();
-    },
-  },
-  {
-    name: 'add an account',
-    app: true,
-    open: async (stage) => {
-      await withAccounts(stage);
-      await node(stage, BASE).click();
-      await stage.page.getByTestId('add-account').click();
-      await stage.page.getByTestId('sign-in-name').waitFor();
-    },
-  },
-  {
-    name: 'add an account by invite',
-    app: true,
-    open: async (stage) => {
-      await withAccounts(stage);
-      await node(stage, BASE).click();
-      await stage.page.getByTestId('add-account').click();
-      await stage.page.getByTestId('other-way').click();
-      await stage.page.getByTestId('invite-link').waitFor();
-    },
-  },
-  {
-    name: 'sign out of one account',
-    app: true,
-    open: async (stage) => {
-      await withAccounts(stage);
-      await node(stage, BASE).click();
-      await stage.page.getByTestId('sign-out-account').last().click();
-      await stage.page.getByTestId('confirm').waitFor();
-    },
-  },
-  {
-    name: 'settings account of several accounts',
-    app: true,
-    open: async (stage) => {
-      await withAccounts(stage);
-      await stage.page.getByTestId('settings-open').click();
-      await stage.page.getByTestId('settings-account').click();
-      await stage.page.getByTestId('login').first().waitFor();
     },
   },
   {

@@ -83,8 +83,6 @@ export class PlayedServer {
     owner: false,
   };
   user: User = ADA;
-  /** Further accounts that one has there, by the token of their login. */
-  readonly accounts: Record<string, { user: User; guilds: Guild[] }> = {};
   /** Requests by `METHOD path`, for tests to look at. */
   readonly requests: string[] = [];
   /** What the page said on the gateway. */
@@ -132,7 +130,7 @@ export class PlayedServer {
     if (this.mute) return;
     if (message.op === 'identify') {
       this.#seq = 0;
-      send({ op: 'ready', session: '1', ...(this.accounts[message.token] ?? this.#first()) });
+      send({ op: 'ready', session: '1', user: this.user, guilds: this.guilds });
     } else if (message.op === 'resume') {
       send({ op: 'resumed', seq: this.#seq });
     } else if (message.op === 'voiceJoin') {
@@ -142,20 +140,12 @@ export class PlayedServer {
     }
   }
 
-  #first() {
-    return { user: this.user, guilds: this.guilds };
-  }
-
   #respond(call: string, body: unknown): { status: number; body: unknown } {
     const found = (answer: unknown) => ({ status: 200, body: answer });
     if (call === 'GET /api/server') {
       return found({ software: 'voicehall', version: '0.1.0', protocol: 1 });
     }
-    if (call === 'POST /api/logins') {
-      const { name } = body as { name: string };
-      const further = Object.entries(this.accounts).find(([, { user }]) => user.name === name);
-      return found({ token: further?.[0] ?? 't', user: further?.[1].user ?? this.user });
-    }
+    if (call === 'POST /api/logins') return found({ token: 't', user: this.user });
     if (call === 'DELETE /api/logins/current') return found(null);
     if (call.startsWith('GET /api/invites/')) return found(this.preview);
     if (call === 'POST /api/guests') return found({ token: 't', user: this.user });

@@ -58,33 +58,6 @@ export async function several(stage: Stage, settings: object = {}): Promise<Seve
   return servers;
 }
 
-/** Who else one is on the first server. */
-export const COUNTESS = { id: '201', name: 'Countess of Lovelace', guest: false };
-export const VISITOR = { id: '202', name: 'Visitor', guest: true };
-/** An account that is there, in which the app is not signed in. */
-export const BYRON = { id: '203', name: 'Byron', guest: false };
-
-/** The app with three accounts on the first server, of which Ada's is active. */
-export async function withAccounts(stage: Stage, settings: object = {}): Promise<void> {
-  const [lanterns] = REMEMBERED;
-  stage.alsoSignedIn(COUNTESS, 'countess', [{ ...sampleGuild(), name: 'The Salon' }]);
-  stage.alsoSignedIn(VISITOR, 'visitor', [sampleGuild()]);
-  stage.accounts['byron'] = { user: BYRON, guilds: [sampleGuild()] };
-  const others = [COUNTESS, VISITOR].map((user) => ({
-    ...lanterns,
-    user,
-    login: `${BASE} ${user.id}`,
-    parked: true,
-  }));
-  await stage.signedIn({ servers: [lanterns, ...others], ...settings });
-  await node(stage, BASE, 'online').waitFor();
-}
-
-/** Another account of the server whose menu is open. */
-export function switchTo({ page }: Stage, { name }: { name: string }) {
-  return page.locator(`[data-testid=switch-account][data-name="${name}"]`);
-}
-
 /** A server in the rail; with a state, once it is in it. */
 export function node({ page }: Stage, base: string, connection?: string) {
   const state = connection === undefined ? '' : `[data-connection=${connection}]`;

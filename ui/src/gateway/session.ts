@@ -66,15 +66,12 @@ export class GatewaySession {
     this.#backoff = new Backoff(random);
   }
 
-  /** Begins, or begins afresh after it was ended. */
   start(): void {
-    this.#stopped = false;
-    this.#session = null;
     this.handlers.status({ state: 'connecting' });
     this.#connect();
   }
 
-  /** Ends it: the server is told that nobody will resume it. */
+  /** Ends it for good. */
   stop(): void {
     this.#stopped = true;
     this.#drop(true);

@@ -78,7 +78,7 @@ export interface Storage {
   loadCredentials(): Promise<LoadedCredentials>;
   /** The logins once the place where they are kept has been opened, or was not; that may take long. */
   openCredentials(): Promise<LoadedCredentials>;
-  /** Keeps these logins; all others stay as they are. */
+  /** Keeps these logins; those of other servers stay as they are. */
   saveCredentials(credentials: Credentials): Promise<void>;
 }
 
@@ -88,10 +88,7 @@ export interface LoadedCredentials {
   shut: 'asked' | 'locked' | null;
 }
 
-/**
- * Logins by the origin of their server, a space and the account's id there, or by the origin alone
- * where the id is not known; null for one that was given up.
- */
+/** The login of each server, by its origin; null for one that was given up. */
 export type Credentials = Record<string, { token: string } | null>;
 
 export interface HttpRequest {

@@ -32,8 +32,6 @@ export class App {
   readonly #roster: Roster;
   /** A way to a further server or guild is being asked for. */
   adding = $state(false);
-  /** The server on which a further account is being asked for. */
-  addingAccount = $state<string | null>(null);
   /** An invite that was opened and neither followed nor dismissed. */
   invite = $state.raw<InviteLink | null>(null);
   /** The guild that the opened invite leads to, once its server said so. */
@@ -72,14 +70,8 @@ export class App {
     void this.desktop?.start();
   }
 
-  /** Every server, with the account that is active there. */
   get servers(): readonly Server[] {
     return this.#roster.servers;
-  }
-
-  /** The accounts that one has on a server, in the order in which they came. */
-  accountsAt(base: string): readonly Server[] {
-    return this.#roster.accountsAt(base);
   }
 
   /** Why logins may be missing: the keychain is to be opened by the person, or was not. */
@@ -154,22 +146,21 @@ export class App {
     return this.#roster.at(base);
   }
 
-  /** The server with this address and its active account, if one is signed in there. */
+  /** The server with this address, if one is signed in there. */
   accountAt(base: string): Server | undefined {
     const server = this.serverAt(base);
     return server?.signedIn ? server : undefined;
   }
 
   /**
-   * Takes a fresh login, whose account is the active one of its server now; a login of the same
-   * account is replaced. One that was made by an invite has followed it; after any other, an open
-   * invite is still to be followed.
+   * Takes a fresh login; a login to the same server that was there before is replaced. One that
+   * was made by an invite has followed it; after any other, an open invite is still to be followed.
    */
-  async signedIn(base: string, login: SignedIn, byInvite: boolean): Promise<void> {
+  async signedIn(base: string, { token }: SignedIn, byInvite: boolean): Promise<void> {
     const before = this.serverAt(base);
     if (before) this.voice.onServerGone(before);
     const invite = this.invite?.base === base ? this.invite : null;
-    const saved = this.#roster.signIn(base, login);
+    const saved = this.#roster.signIn(base, token);
     this.#look({ base, guild: null, channel: byInvite ? (invite?.channel ?? null) : null });
     if (byInvite || !invite) this.dismissInvite();
     const server = this.serverAt(base);
@@ -177,38 +168,24 @@ export class App {
     await saved;
   }
 
-  /** Makes an account the active one of its server, and shows it; a call of another one there ends. */
-  activate(account: Server): void {
-    const before = this.serverAt(account.base);
-    if (before && before !== account) this.voice.onServerGone(before);
-    const away = this.here !== before;
-    this.#roster.activate(account);
-    if (away) this.select(account, null);
-  }
-
-  /**
-   * Gives up the login of an account, and the account with it where there is another. A guest could
-   * not come back, nor does a page have another server to show.
-   */
-  async signOut(account: Server): Promise<void> {
-    const alone = this.accountsAt(account.base).length === 1;
-    if (alone && (account.known.user?.guest || !this.takesServers)) {
-      await this.remove(account);
+  /** Gives up the login. A guest could not come back, nor does a page have another server to show. */
+  async signOut(server: Server): Promise<void> {
+    if (server.known.user?.guest || !this.takesServers) {
+      await this.remove(server);
       return;
     }
-    this.voice.onServerGone(account);
-    const told = this.#tellSignOut(account);
-    await this.#roster.signOut(account);
+    this.voice.onServerGone(server);
+    const told = this.#tellSignOut(server);
+    await this.#roster.signOut(server);
     await told;
   }
 
-  /** Signs out every account of a server, and forgets it. */
-  async remove({ base }: Server): Promise<void> {
-    const accounts = this.accountsAt(base);
-    for (const account of accounts) this.voice.onServerGone(account);
-    const told = accounts.map((account) => this.#tellSignOut(account));
-    await this.#roster.remove(base);
-    await Promise.all(told);
+  /** Signs out where one is signed in, and forgets the server. */
+  async remove(server: Server): Promise<void> {
+    this.voice.onServerGone(server);
+    const told = this.#tellSignOut(server);
+    await this.#roster.remove(server);
+    await told;
   }
 
   /** Joins a guild of a server on which one is signed in. */
@@ -224,7 +201,6 @@ export class App {
   openInvite(link: string): void {
     const invite = parseInviteLink(link);
     if (!invite) return;
-    this.addingAccount = null;
     this.invite = invite;
     this.#invited = null;
     this.#followInvite();
@@ -232,17 +208,14 @@ export class App {
 
   dismissInvite(): void {
     this.adding = false;
-    this.addingAccount = null;
     this.invite = null;
     this.platform.forgetLink();
   }
 
   /** The invite leads nowhere: another link may. */
   askForAnotherLink(): void {
-    const { addingAccount } = this;
     this.dismissInvite();
-    this.addingAccount = addingAccount;
-    this.adding = addingAccount === null && this.servers.length > 0;
+    this.adding = this.servers.length > 0;
   }
 
   /** Tries at once to reach every server that is away. */
@@ -309,7 +282,7 @@ export class App {
       signedOut: () => {
         this.notices.show({ kind: 'signedOut', host: server().host });
         this.voice.onServerGone(server());
-        void this.#roster.expire(server());
+        void this.#roster.signOut(server());
       },
       guildRemoved: (name) => this.notices.show({ kind: 'guildRemoved', name }),
       voiceEnded: (session, reason) => this.voice.onEnded(session, reason),

@@ -1,6 +1,128 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { CloseCode } from '../bindings/protocol';
-import { A, B, C, doorsOf, guild, kept, person, World } from './fake-world';
+import { CloseCode, type Guild, type SignedIn, type User } from '../bindings/protocol';
+import { FakeSocket } from '../gateway/fake-socket';
+import {
+  Unreachable,
+  type Credentials,
+  type HttpRequest,
+  type Platform,
+  type SocketHandlers,
+} from '../platform';
+
+// The words of the interface look at the window that shows them.
+vi.stubGlobal('window', new EventTarget());
+vi.stubGlobal('navigator', { languages: ['en'] });
+const { App } = await import('./app.svelte');
+const { doorsOf } = await import('./doors');
+
+const A = 'https://a.example';
+const B = 'https://b.example:7600';
+const C = 'https://c.example';
+
+const person = (name: string, guest = false): User => ({ id: '1', name, guest });
+
+function guild(id: string, name: string): Guild {
+  const none = {
+    selfMute: false,
+    selfDeaf: false,
+    serverMute: false,
+    serverDeaf: false,
+    videoBarred: false,
+    camera: false,
+    screen: false,
+  };
+  return {
+    id,
+    name,
+    owner: '9',
+    version: 1,
+    roles: [],
+    // The same ids on every server, as they may be.
+    channels: [
+      { id: '11', name: 'Hall', kind: 'voice', bitrate: 64_000 },
+      { id: '12', name: 'Attic', kind: 'voice', bitrate: 64_000 },
+      { id: '21', name: 'general', kind: 'text', bitrate: 0 },
+    ],
+    members: [],
+    voiceStates: [{ user: '2', channel: '11', session: '2', source: 8, ...none }],
+  };
+}
+
+/** What lies on the device, and the servers around it. */
+class World {
+  settings: unknown = {};
+  /** The keychain is not open at the start. */
+  shut: 'asked' | 'locked' | null = null;
+  /** What can be had while it is not. */
+  filed: Credentials = {};
+  openKeychain: (shut?: 'locked' | null) => void = () => undefined;
+  credentials: Credentials = { [A]: { token: 'ta' }, [B]: { token: 'tb' } };
+  readonly sockets: FakeSocket[] = [];
+  readonly requests: string[] = [];
+  readonly engine: unknown[] = [];
+  readonly links: ((link: string) => void)[] = [];
+  answer: (call: string) => unknown = () => null;
+  homeServer: string | null = null;
+
+  async start() {
+    const app = new App(this.#platform());
+    await app.start();
+    return app;
+  }
+
+  /** The newest socket of a server. */
+  socket(base: string): FakeSocket {
+    const url = base.replace(/^http/, 'ws');
+    const socket = this.sockets.findLast((socket) => socket.url.startsWith(url));
+    if (!socket) throw new Error(`no socket to ${base}`);
+    return socket;
+  }
+
+  online(base: string, user: User, ...guilds: Guild[]): void {
+    const socket = this.socket(base);
+    socket.handlers.open();
+    socket.say({ op: 'hello', protocol: 1, heartbeatIntervalMs: 10_000 });
+    socket.say({ op: 'ready', session: '1', user, guilds });
+  }
+
+  #platform(): Platform {
+    return {
+      kind: 'native',
+      homeServer: this.homeServer,
+      shell: null,
+      engine: { send: (command) => this.engine.push(command), subscribe: () => () => undefined },
+      storage: {
+        loadSettings: () => Promise.resolve(this.settings),
+        saveSettings: (settings) => Promise.resolve(void (this.settings = settings)),
+        loadCredentials: () =>
+          Promise.resolve({ logins: this.shut ? this.filed : this.credentials, shut: this.shut }),
+        openCredentials: () =>
+          new Promise((resolve) => {
+            this.openKeychain = (shut = null) => {
+              resolve({ logins: shut ? this.filed : this.credentials, shut });
+            };
+          }),
+        saveCredentials: (credentials) =>
+          Promise.resolve(void (this.credentials = { ...this.credentials, ...credentials })),
+      },
+      http: (base: string, { method, path }: HttpRequest) => {
+        this.requests.push(`${method} ${base}${path}`);
+        const body = this.answer(`${method} ${base}${path}`);
+        if (body === 'away') return Promise.reject(new Unreachable());
+        return Promise.resolve({ status: 200, body });
+      },
+      openSocket: (url: string, handlers: SocketHandlers) => {
+        const socket = new FakeSocket(url, handlers);
+        this.sockets.push(socket);
+        return socket;
+      },
+      initialLink: () => Promise.resolve(null),
+      onLink: (callback: (link: string) => void) => this.links.push(callback),
+      forgetLink: () => undefined,
+      onWake: () => undefined,
+    } as Partial<Platform> as Platform;
+  }
+}
 
 let world: World;
 beforeEach(() => {
@@ -102,14 +224,14 @@ describe('a keychain that is not open yet', () => {
 
   it('leaves alone who signed in or went without it', async () => {
     const app = await locked();
-    await app.signedIn(A, { token: 'new', user: person('Ada') }, false);
+    await app.signedIn(A, { token: 'new' } as SignedIn, false);
     world.online(A, person('Ada'), guild('1', 'Lanterns'));
     const b = app.serverAt(B);
     if (!b) throw new Error('it is known');
     await app.remove(b);
-    expect(kept(world)).toEqual({ [`${A} 1`]: 'new' });
+    expect(world.credentials).toEqual({ [A]: { token: 'new' }, [B]: null });
     // Its answer was on its way.
-    world.credentials = { [`${A} 1`]: { token: 'ta' }, [`${B} 1`]: { token: 'tb' } };
+    world.credentials = { [A]: { token: 'ta' }, [B]: { token: 'tb' } };
     world.openKeychain();
     await pass();
     expect(app.servers.map(({ base, token }) => [base, token])).toEqual([[A, 'new']]);
@@ -117,7 +239,7 @@ describe('a keychain that is not open yet', () => {
   });
 
   it('cannot help where one was signed out while it was shut', async () => {
-    world.filed = { [`${B} 1`]: null };
+    world.filed = { [B]: null };
     const app = await locked();
     expect(connections(app)).toEqual(['locked', 'signedOut']);
     expect(app.serverAt(B)?.known.user?.name).toBe('Grace');
@@ -161,12 +283,12 @@ describe('a server', () => {
     await app.signOut(a);
     expect(world.requests).toEqual([`DELETE ${A}/api/logins/current`]);
     expect(connections(app)).toEqual(['signedOut', 'online']);
-    expect(kept(world)).toEqual({ [`${B} 1`]: 'tb' });
+    expect(world.credentials).toEqual({ [A]: null, [B]: { token: 'tb' } });
     expect(app.serverAt(A)?.known.guilds.map(({ name }) => name)).toEqual(['Lanterns', 'Beacons']);
 
     await app.signedIn(A, { token: 'new', user: person('Ada') }, false);
     expect(app.servers.map(({ base }) => base)).toEqual([A, B]);
-    expect(kept(world)).toEqual({ [`${A} 1`]: 'new', [`${B} 1`]: 'tb' });
+    expect(world.credentials).toEqual({ [A]: { token: 'new' }, [B]: { token: 'tb' } });
     world.online(A, person('Ada'), guild('2', 'Beacons'));
     expect(app.selection?.guild.name).toBe('Beacons');
   });
@@ -181,7 +303,7 @@ describe('a server', () => {
     expect(app.servers.map(({ base }) => base)).toEqual([A]);
     expect(JSON.stringify(world.settings)).not.toContain('b.example');
     expect(app.settings.volumeOf(A, '2')).toBe(0.5);
-    expect(kept(world)).toEqual({ [`${A} 1`]: 'ta' });
+    expect(world.credentials).toEqual({ [A]: { token: 'ta' }, [B]: null });
     expect(app.selection?.guild.name).toBe('Lanterns');
   });
 
@@ -204,7 +326,7 @@ describe('a server', () => {
     world.socket(A).drop(CloseCode.BadToken);
     await pass();
     expect(connections(app)).toEqual(['signedOut', 'online']);
-    expect(kept(world)).toEqual({ [`${B} 1`]: 'tb' });
+    expect(world.credentials[A]).toBeNull();
     expect(app.notices.toasts.at(-1)?.notice).toEqual({ kind: 'signedOut', host: 'a.example' });
     expect([app.here?.base, app.selection]).toEqual([A, null]);
     const [revoked] = app.servers;

@@ -13,20 +13,13 @@ import type { Platform } from '../platform';
 import { applyChange } from './guild';
 import { ChannelLog } from './messages.svelte';
 
-/**
- * What is remembered of a server and an account there, so that it has a name and a place while it is
- * away.
- */
+/** What is remembered of a server, so that it has a name and a place while it is away. */
 export interface KnownServer {
   /** Its origin. */
   base: string;
   /** The account that is, or was, signed in there. */
   user: User | null;
   guilds: readonly Pick<Guild, 'id' | 'name'>[];
-  /** Under which its login is kept; none where that is the origin, as in older versions. */
-  login?: string;
-  /** Another account of the server is the active one. */
-  parked?: boolean;
 }
 
 /** How a server can be reached. */
@@ -61,14 +54,8 @@ export interface ServerHandlers {
   message(message: Message): void;
 }
 
-/**
- * One server, and an account one has there: its guilds, kept up to date by its gateway. Of several
- * accounts on a server one is active; the others are parked, and the server hears nothing of them.
- */
+/** One server, and the account one has there: its guilds, kept up to date by its gateway. */
 export class Server {
-  /** Under which the login is kept. */
-  login: string;
-  parked = $state(false);
   status = $state.raw<GatewayStatus>({ state: 'connecting' });
   /** None until the first snapshot. */
   user = $state.raw<User | null>(null);
@@ -93,8 +80,6 @@ export class Server {
     /** Whether there may be a token that cannot be had yet. */
     private readonly locked = false,
   ) {
-    this.login = before.login ?? before.base;
-    this.parked = before.parked === true;
     this.rest = new Rest(platform, this.base, token);
     this.gateway = new GatewaySession(platform, this.base, token ?? '', {
       status: (status) => this.#onStatus(status),
@@ -112,23 +97,11 @@ export class Server {
 
   start(): void {
     if (this.token !== null) {
-      if (!this.parked) this.gateway.start();
+      this.gateway.start();
       return;
     }
     this.gateway.stop();
     this.status = { state: 'closed', reason: 'signedOut' };
-  }
-
-  /** Another account takes its place. What was written and not sent stays with this one. */
-  park(): void {
-    this.parked = true;
-    this.gateway.stop();
-  }
-
-  /** It is the active one again. */
-  unpark(): void {
-    this.parked = false;
-    this.start();
   }
 
   get base(): string {
@@ -158,15 +131,10 @@ export class Server {
 
   /** What to remember of it: what it said, or what was known before it did. */
   get known(): KnownServer {
-    const { base, login, parked } = this;
-    const { user, guilds } = this.user ? this : this.before;
-    return {
-      base,
-      user,
-      guilds: guilds.map(({ id, name }) => ({ id, name })),
-      ...(login !== base && { login }),
-      ...(parked && { parked }),
-    };
+    const { base, user, guilds } = this;
+    return user
+      ? { base, user, guilds: guilds.map(({ id, name }) => ({ id, name })) }
+      : this.before;
   }
 
   guild(id: GuildId): Guild | undefined {

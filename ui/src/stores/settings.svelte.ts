@@ -14,10 +14,7 @@ interface Choices {
   keys: readonly KeyBinding[];
   /** The desktop is asked to assign keys, where it does that. */
   desktopKeys: boolean;
-  /**
-   * Loudness of people, 0 to 2, by [`volumeKey`]; absent for 1. It makes up for their microphones, so
-   * it is the same for whichever of one's accounts hears them.
-   */
+  /** Loudness of people, 0 to 2, by [`volumeKey`]; absent for 1. */
   volumes: Record<string, number>;
   /** What closing the app's window does, where there is a tray. */
   closeToTray: 'ask' | 'hide' | 'quit';
@@ -31,7 +28,7 @@ interface Choices {
   membersShown: boolean;
   /** Where people were when they left. */
   place: { base: string; guild: string | null; channel: string | null } | null;
-  /** The accounts that people have on servers, in their order. */
+  /** The servers that people are on, in their order. */
   servers: readonly KnownServer[];
 }
 

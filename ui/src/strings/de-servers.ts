@@ -37,29 +37,6 @@ export const servers: typeof en = {
     withoutKeychain: 'Ohne ihn anmelden',
   },
 
-  accounts: {
-    others: 'Andere Konten hier',
-    // The name last: what is read begins as the button looks, with details after the name.
-    switchTo: (name) => `Wechseln zu ${name}`,
-    signOutOf: (name) => `${name} abmelden…`,
-    unnamed: 'Ein Konto noch ohne Namen',
-    add: 'Weiteres Konto hinzufügen…',
-    addTitle: 'Weiteres Konto hinzufügen',
-    switchConfirm: (name) => `Zu ${name} wechseln?`,
-    callEnds: (host) => `Dein Gespräch auf ${host} endet.`,
-    switchDo: 'Gespräch beenden und wechseln',
-    addConfirm: 'Weiteres Konto hinzufügen?',
-    callEndsSignedIn: (host) => `Dein Gespräch auf ${host} endet, sobald du angemeldet bist.`,
-    addDo: 'Weiter',
-    signOutConfirm: (name, host) => `${name} von ${host} abmelden?`,
-    signOutLead: 'Deine anderen Konten dort bleiben angemeldet.',
-    guestLead: (name) =>
-      `${name} ist dort zu Gast: Damit gibst du den Namen endgültig auf. Deine anderen Konten dort bleiben angemeldet.`,
-    removeLead:
-      'Alle deine Konten werden dort abgemeldet, und der Server verschwindet aus diesem Fenster. Die Konten dort bleiben.',
-    active: (name, host) => `Du bist auf ${host} jetzt ${name}`,
-  },
-
   add: {
     title: 'Server oder Gilde hinzufügen',
     what: 'Einladungslink oder Adresse des Servers',

@@ -35,29 +35,6 @@ export const servers = {
     withoutKeychain: 'Sign in without it',
   },
 
-  /** Several accounts on one server. */
-  accounts: {
-    others: 'Other accounts here',
-    switchTo: (name: string) => `Switch to ${name}`,
-    signOutOf: (name: string) => `Sign out ${name}…`,
-    unnamed: 'An account without a name yet',
-    add: 'Add another account…',
-    addTitle: 'Add another account',
-    switchConfirm: (name: string) => `Switch to ${name}?`,
-    callEnds: (host: string) => `Your call on ${host} ends.`,
-    switchDo: 'End call and switch',
-    addConfirm: 'Add another account?',
-    callEndsSignedIn: (host: string) => `Your call on ${host} ends as soon as you are signed in.`,
-    addDo: 'Continue',
-    signOutConfirm: (name: string, host: string) => `Sign ${name} out of ${host}?`,
-    signOutLead: 'Your other accounts there stay signed in.',
-    guestLead: (name: string) =>
-      `${name} is a guest there: this gives the name up for good. Your other accounts there stay signed in.`,
-    removeLead:
-      'All your accounts are signed out there, and the server goes from this window. The accounts on it stay.',
-    active: (name: string, host: string) => `You are ${name} on ${host} now`,
-  },
-
   add: {
     title: 'Add a server or guild',
     what: 'Invite link or server address',
