@@ -3,7 +3,7 @@
 mod rig;
 
 use rig::Rig;
-use rig::call::{Caller, Control, eventually};
+use rig::call::{Caller, Control, eventually, eventually_answers};
 use std::net::{Ipv4Addr, SocketAddr};
 use voicehall_protocol::gateway::{ClientMessage as GatewayMessage, ModerateAction, ServerMessage as Answer};
 use voicehall_protocol::rtp::{PT_H264, SourceKind, VIDEO_LAYERS};
@@ -40,9 +40,7 @@ async fn show(rig: &Rig, caller: &Caller, camera: &mut Camera) {
         camera.send(&mut caller.peer(), layer, true).expect("connected");
     }
     let sent = (VIDEO_LAYERS * PACKETS_PER_PICTURE) as u64;
-    while counted(rig).await.0 < before + sent {
-        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-    }
+    eventually_answers("the node has them", async || counted(rig).await.0 >= before + sent).await;
 }
 
 /// Shows pictures until one is seen.
@@ -302,11 +300,7 @@ async fn whoever_reads_nothing_is_let_go() {
         };
         guild.read(look).await.unwrap()
     };
-    while !camera().await {
-        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-    }
-    while camera().await {
-        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-    }
+    eventually_answers("the camera is shown", async || camera().await).await;
+    eventually_answers("it is no longer", async || !camera().await).await;
     controls.refused(ErrorCode::TooSlow).await;
 }

@@ -23,8 +23,13 @@ const STEP: Duration = Duration::from_millis(2);
 
 /// Waits until it is so.
 pub async fn eventually(what: &str, mut so: impl FnMut() -> bool) {
+    eventually_answers(what, async || so()).await;
+}
+
+/// Waits until the answer is yes.
+pub async fn eventually_answers(what: &str, mut so: impl AsyncFnMut() -> bool) {
     let start = Instant::now();
-    while !so() {
+    while !so().await {
         assert!(start.elapsed() < PATIENCE, "{what}");
         tokio::time::sleep(STEP).await;
     }
