@@ -7,6 +7,9 @@ import type {
   ServerMessage,
   User,
 } from '../src/bindings/protocol';
+import { voiceState } from '../src/stores/fake-voice-state';
+
+export { voiceState };
 
 export const ADA: User = { id: '101', name: 'Ada Lovelace', guest: false };
 
@@ -38,19 +41,6 @@ export function sampleGuild(): Guild {
       { ...voiceState('106', '12', 20), selfDeaf: true },
     ],
   };
-}
-
-export function voiceState(user: string, channel: string, source: number) {
-  const none = {
-    selfMute: false,
-    selfDeaf: false,
-    serverMute: false,
-    serverDeaf: false,
-    videoBarred: false,
-    camera: false,
-    screen: false,
-  };
-  return { user, channel, session: `${source}`, source, ...none };
 }
 
 export function sampleMessages(): Message[] {

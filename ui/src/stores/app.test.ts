@@ -8,6 +8,7 @@ import {
   type Platform,
   type SocketHandlers,
 } from '../platform';
+import { voiceState } from './fake-voice-state';
 
 // The words of the interface look at the window that shows them.
 vi.stubGlobal('window', new EventTarget());
@@ -22,15 +23,6 @@ const C = 'https://c.example';
 const person = (name: string, guest = false): User => ({ id: '1', name, guest });
 
 function guild(id: string, name: string): Guild {
-  const none = {
-    selfMute: false,
-    selfDeaf: false,
-    serverMute: false,
-    serverDeaf: false,
-    videoBarred: false,
-    camera: false,
-    screen: false,
-  };
   return {
     id,
     name,
@@ -44,7 +36,7 @@ function guild(id: string, name: string): Guild {
       { id: '21', name: 'general', kind: 'text', bitrate: 0 },
     ],
     members: [],
-    voiceStates: [{ user: '2', channel: '11', session: '2', source: 8, ...none }],
+    voiceStates: [voiceState('2', '11', 8)],
   };
 }
 

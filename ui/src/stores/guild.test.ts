@@ -1,19 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { Permission, type Guild, type GuildChange, type VoiceState } from '../bindings/protocol';
+import { Permission, type Guild, type GuildChange } from '../bindings/protocol';
+import { voiceState } from './fake-voice-state';
 import { applyChange, may, occupantsOf, prioritySources } from './guild';
 
-function state(user: string, channel = '1'): VoiceState {
-  const none = {
-    selfMute: false,
-    selfDeaf: false,
-    serverMute: false,
-    serverDeaf: false,
-    videoBarred: false,
-    camera: false,
-    screen: false,
-  };
-  return { user, channel, session: user, source: Number(user) * 4, ...none };
-}
+const state = (user: string, channel = '1') => voiceState(user, channel, Number(user) * 4);
 
 function member(id: string, name: string) {
   return { user: { id, name, guest: false }, roles: [] as string[], online: true };

@@ -11,6 +11,7 @@ import type { Engine, Storage } from '../platform';
 import type { Server } from './server.svelte';
 import { Settings } from './settings.svelte';
 import type { Place } from './call';
+import { voiceState } from './fake-voice-state';
 import { Voice } from './voice.svelte';
 
 /** What the catalogues ask a browser for, before any test begins. */
@@ -27,18 +28,7 @@ const storage: Storage = {
   saveCredentials: () => Promise.resolve(),
 };
 
-function voiceState(user: string, source: number) {
-  const none = {
-    selfMute: false,
-    selfDeaf: false,
-    serverMute: false,
-    serverDeaf: false,
-    videoBarred: false,
-    camera: false,
-    screen: false,
-  };
-  return { user, channel: '11', session: user, source, ...none };
-}
+const inHall = (user: string, source: number) => voiceState(user, '11', source);
 
 function setUp() {
   const commands: EngineCommand[] = [];
@@ -58,7 +48,7 @@ function setUp() {
   });
   const guild = {
     channels: [{ id: '11', name: 'Hall', kind: 'voice', bitrate: 48_000 }],
-    voiceStates: [voiceState('1', 4), voiceState('2', 8)],
+    voiceStates: [inHall('1', 4), inHall('2', 8)],
     members: [{ user: { id: '2' }, roles: ['5'] }],
     roles: [
       { id: '4', permissions: 0 },
@@ -308,7 +298,7 @@ describe('who comes and goes', () => {
     const all = await connected();
     all.voice.onGuilds();
     expect(chimes(all)).toEqual([]);
-    all.guild.voiceStates.push(voiceState('3', 12));
+    all.guild.voiceStates.push(inHall('3', 12));
     all.voice.onGuilds();
     all.voice.onGuilds();
     expect(chimes(all)).toEqual(['joined']);
@@ -321,12 +311,12 @@ describe('who comes and goes', () => {
     const early = setUp();
     early.voice.join(early.place);
     await pass();
-    early.guild.voiceStates.push(voiceState('3', 12));
+    early.guild.voiceStates.push(inHall('3', 12));
     early.voice.onGuilds();
     expect(chimes(early)).toEqual([]);
     const crowd = await connected();
     for (let user = 10; user < 50; user++) {
-      crowd.guild.voiceStates.push(voiceState(`${user}`, user * 4));
+      crowd.guild.voiceStates.push(inHall(`${user}`, user * 4));
     }
     crowd.voice.onGuilds();
     expect(chimes(crowd)).toEqual([]);
@@ -338,7 +328,7 @@ describe('the volume of a person', () => {
     const { voice, guild, place, commands, settings } = await connected();
     voice.setVolume(place.server, '2', 0.5);
     expect(commands.at(-1)).toEqual({ type: 'setVolume', source: 8, volume: 0.5 });
-    guild.voiceStates = [voiceState('2', 16)];
+    guild.voiceStates = [inHall('2', 16)];
     voice.onGuilds();
     expect(commands.at(-1)).toEqual({ type: 'setVolume', source: 16, volume: 0.5 });
     expect(settings.volumeOf('https://host', '2')).toBe(0.5);
@@ -422,7 +412,7 @@ it('says why somebody who speaks is not heard', async () => {
   voice.onUnheard = (why) => told.push(why);
   emit({ type: 'unheard', reason: 'key' });
   emit({ type: 'unheard', reason: 'muted' });
-  guild.voiceStates = [{ ...voiceState('1', 4), serverMute: true }];
+  guild.voiceStates = [{ ...inHall('1', 4), serverMute: true }];
   emit({ type: 'unheard', reason: 'muted' });
   expect(told).toEqual(['key', 'muted', 'mutedByModerator']);
 });
