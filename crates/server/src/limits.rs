@@ -81,7 +81,7 @@ pub struct Limits {
     /// Voice joins.
     pub voice_joins: Limit<UserId>,
     /// Connections to the gateway, and to the control socket.
-    pub gateway_connects: Limit<Address>,
+    pub socket_connects: Limit<Address>,
     gateway_messages: Option<Quota>,
 }
 
@@ -95,7 +95,7 @@ impl Limits {
             messages: Limit::new(per_minute(config.messages_per_minute)),
             invites: Limit::new(per_hour(config.invites_per_hour)),
             voice_joins: Limit::new(per_minute(config.voice_joins_per_minute)),
-            gateway_connects: Limit::new(per_minute(config.gateway_connects_per_minute)),
+            socket_connects: Limit::new(per_minute(config.gateway_connects_per_minute)),
             gateway_messages: per_minute(config.gateway_messages_per_minute),
         }
     }
@@ -118,7 +118,7 @@ impl Limits {
         self.messages.sweep();
         self.invites.sweep();
         self.voice_joins.sweep();
-        self.gateway_connects.sweep();
+        self.socket_connects.sweep();
     }
 }
 

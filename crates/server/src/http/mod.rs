@@ -7,12 +7,15 @@ mod guilds;
 mod health;
 mod listener;
 mod messages;
+mod origin;
+mod upgrade;
 mod voice;
 mod web;
 
 pub use error::ApiError;
 pub use extract::ClientAddress;
 pub use listener::{Listening, listen, tls_config};
+pub use upgrade::{Bounds, admit};
 
 use crate::app::App;
 use crate::gateway;

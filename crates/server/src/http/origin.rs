@@ -1,4 +1,4 @@
-//! Which web pages may open the gateway. A page of another site could otherwise use a visitor's
+//! Which web pages may open a socket. A page of another site could otherwise use a visitor's
 //! network position; programs that are no browsers send no `Origin`.
 
 use crate::config;
@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, Uri, header};
 /// The origins of the desktop app's own pages, on its platforms.
 const APP_ORIGINS: [&str; 3] = ["tauri://localhost", "http://tauri.localhost", "https://tauri.localhost"];
 
-pub(crate) fn allowed(config: &config::Http, headers: &HeaderMap) -> bool {
+pub(super) fn allowed(config: &config::Http, headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return true };
     let Ok(origin) = origin.to_str() else { return false };
     let known = APP_ORIGINS.contains(&origin)

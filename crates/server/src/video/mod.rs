@@ -11,8 +11,7 @@ mod door;
 pub use door::Door;
 
 use crate::app::App;
-use crate::gateway::origin;
-use crate::http::{ApiError, ClientAddress};
+use crate::http::{self, ApiError, Bounds, ClientAddress};
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::http::HeaderMap;
@@ -20,8 +19,8 @@ use axum::response::Response;
 use std::sync::Arc;
 use voicehall_protocol::rest::ErrorCode;
 
-/// Frames larger than this are not read at all. Smaller ones that are still too large are answered.
-const FRAME_BYTES_MAX: usize = 16 * 1024;
+/// Frames within these that are still too large are answered.
+const BOUNDS: Bounds = Bounds { frame_max: 16 * 1024, unsent_max: 64 * 1024 };
 
 /// `GET /voice/video`
 pub async fn upgrade(
@@ -30,17 +29,9 @@ pub async fn upgrade(
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, ApiError> {
-    if !origin::allowed(&app.config.http, &headers) {
-        return Err(ApiError::new(ErrorCode::Forbidden, "web pages of this origin may not speak for a call"));
-    }
-    app.limits.gateway_connects.check(address.into())?;
+    let upgrade = http::admit(&app, address, &headers, upgrade, &BOUNDS)?;
     let Some(place) = app.video_door.enter(address.into()) else {
         return Err(ApiError::new(ErrorCode::RateLimited, "too many that have not said who they are"));
     };
-    let upgrade = upgrade
-        .max_message_size(FRAME_BYTES_MAX)
-        .max_frame_size(FRAME_BYTES_MAX)
-        .write_buffer_size(0)
-        .max_write_buffer_size(64 * 1024);
     Ok(upgrade.on_upgrade(move |socket| connection::run(app, socket, place)))
 }
